@@ -44,6 +44,7 @@ CREATE TABLE jobs (
   replayed_by TEXT,                  -- job that replays this dead letter
   cause TEXT,                        -- cause of the last failure: causes.id, or one that has no row; NULL: the last attempt succeeded
   dies_at INTEGER,                   -- when a retried job becomes a dead letter if all of its attempts fail
+  action TEXT,                       -- last action that made, retried, cancelled or discarded the job
   error TEXT CHECK (error IS NULL OR json_valid(error)),    -- {class, fault, message, retryable}
   result TEXT CHECK (result IS NULL OR json_valid(result)), -- result that the handler returned
   result_error TEXT,                 -- reason why a succeeded job has no result: a code, or NULL
@@ -181,10 +182,11 @@ CREATE TABLE schedules (
 -- and one entry.
 CREATE INDEX schedules_due ON schedules (next_at) WHERE next_at IS NOT NULL;
 
--- Groups: counters of the jobs with a label, updated by the statements that create and end jobs.
+-- Groups: counters of the jobs with a label, updated by the statements that create and end jobs. The jobs of an action are
+-- counted alike.
 CREATE TABLE groups (
   tenant TEXT NOT NULL,
-  id TEXT NOT NULL,                  -- label, `job_group` of its jobs
+  id TEXT NOT NULL,                  -- label, `job_group` of its jobs; for an action a colon and its id, which is no label
   total INTEGER NOT NULL DEFAULT 0,     -- jobs accepted with the label, replays included
   succeeded INTEGER NOT NULL DEFAULT 0,
   dead INTEGER NOT NULL DEFAULT 0,      -- open and discarded dead letters
@@ -197,6 +199,50 @@ CREATE TABLE groups (
 
 -- Groups that retention deletes. An entry is written when a group ends, not for each of its jobs.
 CREATE INDEX groups_finished ON groups (finished_at) WHERE finished_at IS NOT NULL;
+
+-- Actions on all jobs that a filter selects: replay, retry, cancel or discard. Each step handles some jobs in one batch; its last
+-- statement moves the position, and each of its statements requires the step that it began with.
+CREATE TABLE actions (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,                  -- act_ + ULID
+  verb TEXT NOT NULL CHECK (verb IN ('replay', 'retry', 'cancel', 'discard')),
+  filter TEXT NOT NULL CHECK (json_valid(filter)),   -- filters as requested, {name: value}
+  include_retrying INTEGER NOT NULL CHECK (include_retrying IN (0, 1)), -- 1: a replay also retries waiting jobs
+  note TEXT,                         -- note for the dead letters that it discards
+  state TEXT NOT NULL CHECK (state IN ('running', 'paused', 'done', 'aborted')),
+  paused_reason TEXT,                -- operator; canary_failed; canary_late: its jobs did not succeed in time
+  created_at INTEGER NOT NULL,       -- jobs that were created or died later are not selected
+  ended_at INTEGER,                  -- when the last step was done, or it was aborted
+  expected INTEGER NOT NULL,         -- jobs that the filter selected at first, up to a limit
+  expects_more INTEGER NOT NULL CHECK (expects_more IN (0, 1)), -- 1: there were more
+  rate INTEGER CHECK (rate > 0),     -- jobs to start in a second; NULL: all at once
+  next_start_at INTEGER NOT NULL,    -- start of the next job by that rate
+  canary INTEGER CHECK (canary > 0), -- jobs that must succeed before the others; NULL: none
+  canary_ms INTEGER,                 -- time in which they must succeed
+  canary_state TEXT CHECK (canary_state IN ('pending', 'testing', 'passed', 'failed', 'ignored')),
+  canary_until INTEGER,              -- end of that time
+  step INTEGER NOT NULL DEFAULT 0,   -- number of steps done
+  position TEXT NOT NULL CHECK (json_valid(position)), -- where the next step begins: [list, time, id]
+  matched INTEGER NOT NULL DEFAULT 0,   -- jobs that the steps have selected
+  done INTEGER NOT NULL DEFAULT 0,      -- jobs of those that were replayed, retried, cancelled or discarded
+  turn_at INTEGER NOT NULL,          -- time of the last step; the action with the oldest is next
+  PRIMARY KEY (tenant, id),
+  CHECK ((ended_at IS NOT NULL) = (state IN ('done', 'aborted')))
+) STRICT, WITHOUT ROWID;
+
+-- Running actions, in the order of their turns.
+CREATE INDEX actions_by_turn ON actions (turn_at) WHERE state = 'running';
+-- Actions that retention deletes.
+CREATE INDEX actions_ended ON actions (ended_at) WHERE ended_at IS NOT NULL;
+
+-- Jobs that each step of an action made, or changed.
+CREATE TABLE action_steps (
+  tenant TEXT NOT NULL,
+  action TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  jobs TEXT NOT NULL CHECK (json_valid(jobs)), -- [id, ...]
+  PRIMARY KEY (tenant, action, step)
+) STRICT, WITHOUT ROWID;
 
 -- Erasures: runs that delete the data of a tenant, or of one subject of its jobs, and their receipts.
 CREATE TABLE erasures (

@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    api, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search, signature, status,
-    tail, why,
+    actions, api, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search, signature,
+    status, tail, why,
 };
 use crate::context::Global;
 use crate::deploy::{Options, deploy};
@@ -46,7 +46,11 @@ enum Command {
     /// Lists, shows, replays and discards dead letters.
     #[command(subcommand)]
     Dead(dead::Command),
-    Tail(tail::Options),
+    Replay(Box<actions::ReplayOptions>),
+    /// Acts on all jobs that a filter selects, and follows the actions.
+    #[command(subcommand)]
+    Actions(actions::Command),
+    Tail(Box<tail::Options>),
     Enqueue(enqueue::Options),
     /// Shows and changes endpoints and their signing secrets.
     #[command(subcommand)]
@@ -88,6 +92,8 @@ impl Arguments {
             Command::Why(options) => why::run(&global.context()?, &options),
             Command::Causes(command) => causes::run(&global.context()?, &command),
             Command::Dead(command) => dead::run(&global.context()?, &command),
+            Command::Replay(options) => actions::replay(&global.context()?, &options),
+            Command::Actions(command) => actions::run(&global.context()?, &command),
             Command::Tail(options) => tail::run(&global.context()?, &options),
             Command::Enqueue(options) => enqueue::run(&global.context()?, &options),
             Command::Endpoints(command) => endpoints::run(&global.context()?, &command),

@@ -14,7 +14,8 @@ pub use error::{ClientError, InvalidField, Problem};
 pub use operate::{ChunkResult, ListPage};
 pub use request::Request;
 pub use types::{
-    AcceptedJob, Attempt, AttemptEvidence, BatchResult, Cause, Counted, CreatedKey, DeadLetter, Endpoint, Evidence,
-    EvidenceCall, EvidenceMessage, Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary,
-    Occurrence, Readiness, Schedule, SearchHit, SearchResult, Secrets, Tally,
+    AcceptedJob, Action, ActionOutcomes, ActionPreview, Attempt, AttemptEvidence, BatchResult, Canary, Cause,
+    CauseJobs, Counted, CreatedKey, DeadLetter, Endpoint, EndpointJobs, Evidence, EvidenceCall, EvidenceMessage,
+    Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary, Occurrence, Readiness, Schedule,
+    SearchHit, SearchResult, Secrets, SelectedJobs, Tally,
 };

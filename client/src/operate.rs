@@ -1,14 +1,14 @@
 //! Routes of jobs: reading, changing and creating them, and dead letters.
 
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::answer::{Answer, Listed, Reply};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::request::Request;
-use crate::types::{Attempt, BatchResult, Cause, DeadLetter, Evidence, Job, LinesSummary};
+use crate::types::{Action, ActionPreview, Attempt, BatchResult, Cause, DeadLetter, Evidence, Job, LinesSummary};
 
 /// Maximum number of items of a page.
 const PAGE_MAX: usize = 100;
@@ -136,6 +136,40 @@ impl Client {
     /// Any [`ClientError`].
     pub fn reopen_cause(&self, id: &str) -> Result<Answer<Cause>, ClientError> {
         self.ask(&Request::new("POST", &["v1", "causes", id, "reopen"]))
+    }
+
+    /// Starts an action on all jobs that a filter selects. `body` is the body of the request.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn create_action(&self, body: &Value) -> Result<Answer<Action>, ClientError> {
+        self.ask(&Request::new("POST", &["v1", "actions"]).json(body))
+    }
+
+    /// Counts what an action would select. `body` is the body of its request.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn preview_action(&self, body: &Value) -> Result<Answer<ActionPreview>, ClientError> {
+        let mut body = body.clone();
+        body["dry_run"] = json!(true);
+        self.ask(&Request::new("POST", &["v1", "actions"]).json(&body))
+    }
+
+    /// Reads an action; with `wait` the answer waits until it and its jobs have ended, for this number of seconds, at most 30.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn action(&self, id: &str, wait: Option<u64>) -> Result<Answer<Action>, ClientError> {
+        self.ask(&Request::new("GET", &["v1", "actions", id]).parameter("wait", wait))
+    }
+
+    /// Changes an action: `change` is `pause`, `resume` or `abort`.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn change_action(&self, id: &str, change: &str) -> Result<Answer<Action>, ClientError> {
+        self.ask(&Request::new("POST", &["v1", "actions", id, change]))
     }
 
     /// Reads a dead letter.

@@ -9,6 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::error::Problem;
 
+mod actions;
+
+pub use actions::*;
+
 /// A job.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]

@@ -2,12 +2,12 @@
 
 use longshore::manage::endpoints::EndpointChange;
 use longshore::manage::filter::{DEAD_LETTER_FILTERS, JOB_FILTERS};
-use longshore::routes::Operation as Op;
+use longshore::routes::{ActionOperation, Operation as Op};
 use longshore::wire::problem::Problem;
 
 use crate::answer::ApiResponse;
 use crate::api::{
-    causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
+    actions, causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
     schedules, usage,
 };
 use crate::authenticate::Proof;
@@ -39,6 +39,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::ResolveCause => causes::resolve(context, proof).await,
         Op::IgnoreCause => causes::ignore(context, proof).await,
         Op::ReopenCause => causes::reopen(context, proof).await,
+        Op::Actions(operation) => actions::handle(operation, context, proof).await,
         Op::Pause => operate::set_paused(context, proof, true).await,
         Op::Resume => operate::set_paused(context, proof, false).await,
         Op::Restored => operate::restored(context, proof).await,
@@ -85,7 +86,8 @@ fn parameters(operation: Op) -> &'static [&'static str] {
         Op::ListJobs => &JOB_FILTERS,
         Op::ListDeadLetters => DEAD_LETTER_FILTERS,
         Op::ListCauses => &["state", "kind", "endpoint", "since"],
-        Op::ReadJob | Op::ReadGroup => &["wait"],
+        Op::Actions(ActionOperation::List) => &["state"],
+        Op::ReadJob | Op::ReadGroup | Op::Actions(ActionOperation::Read) => &["wait"],
         Op::ListUsage => &["from", "to"],
         Op::WriteDocuments => &["group", "replace"],
         _ => &[],

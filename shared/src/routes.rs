@@ -30,6 +30,7 @@ pub enum Operation {
     ResolveCause,
     IgnoreCause,
     ReopenCause,
+    Actions(ActionOperation),
     ListEndpoints,
     PutEndpoint,
     ReadEndpoint,
@@ -67,6 +68,19 @@ pub enum Operation {
     Pause,
     Resume,
     Restored,
+}
+
+/// Operation on actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ActionOperation {
+    Create,
+    List,
+    Read,
+    ListJobs,
+    Pause,
+    Resume,
+    Abort,
 }
 
 /// Operation of a route that requires no key.
@@ -146,7 +160,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 61] = [
+pub const ROUTES: [Route; 68] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -169,6 +183,13 @@ pub const ROUTES: [Route; 61] = [
     route("POST", "/v1/causes/{id}/resolve", Op::ResolveCause, Scope::Operate),
     route("POST", "/v1/causes/{id}/ignore", Op::IgnoreCause, Scope::Operate),
     route("POST", "/v1/causes/{id}/reopen", Op::ReopenCause, Scope::Operate),
+    route("POST", "/v1/actions", Op::Actions(ActionOperation::Create), Scope::Operate),
+    route("GET", "/v1/actions", Op::Actions(ActionOperation::List), Scope::JobsRead),
+    route("GET", "/v1/actions/{id}", Op::Actions(ActionOperation::Read), Scope::JobsRead),
+    route("GET", "/v1/actions/{id}/jobs", Op::Actions(ActionOperation::ListJobs), Scope::JobsRead),
+    route("POST", "/v1/actions/{id}/pause", Op::Actions(ActionOperation::Pause), Scope::Operate),
+    route("POST", "/v1/actions/{id}/resume", Op::Actions(ActionOperation::Resume), Scope::Operate),
+    route("POST", "/v1/actions/{id}/abort", Op::Actions(ActionOperation::Abort), Scope::Operate),
     route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
     route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
     route("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Scope::JobsRead),

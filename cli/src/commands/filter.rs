@@ -5,13 +5,14 @@ use longshore::model::state::{DeadReason, State};
 use longshore_client::Request;
 
 /// Names of the arguments of [`JobFilter`].
-pub(crate) const FILTERS: [&str; 13] = [
+pub(crate) const FILTERS: [&str; 14] = [
     "state",
     "kind",
     "endpoint",
     "group",
     "event_id",
     "cause",
+    "action",
     "reason",
     "schedule",
     "metadata",
@@ -49,6 +50,9 @@ pub(crate) struct Filter {
     /// Cause of the last failure of the jobs.
     #[arg(long, value_name = "CAUSE")]
     cause: Option<String>,
+    /// Action that made or changed the jobs.
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
     /// Reason of the death of the jobs.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: Option<String>,
@@ -98,25 +102,39 @@ impl JobFilter {
     pub(crate) fn request(&self) -> Request {
         self.filter.narrow(Request::new("GET", &["v1", "jobs"]).parameter("state", self.state.as_ref()))
     }
+
+    /// Returns the filters by their names in the API.
+    pub(crate) fn members(&self) -> Vec<(String, String)> {
+        let state = self.state.iter().map(|state| ("state".to_owned(), state.clone()));
+        state.chain(self.filter.members()).collect()
+    }
 }
 
 impl Filter {
     /// Adds the filter to the request of a list.
     pub(crate) fn narrow(&self, list: Request) -> Request {
-        let request = list
-            .parameter("kind", self.kind.as_ref())
-            .parameter("endpoint", self.endpoint.as_ref())
-            .parameter("group", self.group.as_ref())
-            .parameter("event_id", self.event_id.as_ref())
-            .parameter("cause", self.cause.as_ref())
-            .parameter("reason", self.reason.as_ref())
-            .parameter("schedule", self.schedule.as_ref())
-            .parameter("created_after", self.created_after.as_ref())
-            .parameter("created_before", self.created_before.as_ref())
-            .parameter("died_after", self.died_after.as_ref())
-            .parameter("died_before", self.died_before.as_ref());
-        let members = self.metadata.iter();
-        members.fold(request, |request, (path, value)| request.parameter(format!("metadata.{path}"), Some(value)))
+        self.members().into_iter().fold(list, |request, (name, value)| request.parameter(name, Some(value)))
+    }
+
+    /// Returns the filters by their names in the API.
+    pub(crate) fn members(&self) -> Vec<(String, String)> {
+        let named = [
+            ("kind", &self.kind),
+            ("endpoint", &self.endpoint),
+            ("group", &self.group),
+            ("event_id", &self.event_id),
+            ("cause", &self.cause),
+            ("action", &self.action),
+            ("reason", &self.reason),
+            ("schedule", &self.schedule),
+            ("created_after", &self.created_after),
+            ("created_before", &self.created_before),
+            ("died_after", &self.died_after),
+            ("died_before", &self.died_before),
+        ];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+        let metadata = self.metadata.iter().map(|(path, value)| (format!("metadata.{path}"), value.clone()));
+        named.chain(metadata).collect()
     }
 }
 

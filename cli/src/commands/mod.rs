@@ -1,5 +1,6 @@
 //! Commands: one file per family.
 
+pub(crate) mod actions;
 pub(crate) mod api;
 pub(crate) mod causes;
 pub(crate) mod dead;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{AT, Api, Reply, Site, job, page, ran, run};
+use crate::support::{AT, Api, Reply, Site, action, job, page, preview, ran, run};
 
 /// Creates any answer that the commands read: the fields of all of them.
 fn anything() -> Value {
@@ -19,7 +19,7 @@ fn anything() -> Value {
 }
 
 /// Commands with the method, the target and the body of their last request.
-const CASES: [(&[&str], &str, &str, &str); 25] = [
+const CASES: [(&[&str], &str, &str, &str); 30] = [
     (
         &["jobs", "list", "--state", "dead", "--kind", "a.b", "--limit", "5"],
         "GET",
@@ -37,6 +37,39 @@ const CASES: [(&[&str], &str, &str, &str); 25] = [
         "/v1/dead-letters/job_1/replay",
         r#"{"payload":{"n":1.0}}"#,
     ),
+    (
+        &[
+            "replay",
+            "--cause",
+            "c",
+            "--metadata",
+            "a.b=1",
+            "--canary",
+            "1",
+            "--canary-seconds",
+            "9",
+            "--rate",
+            "50",
+            "--detach",
+        ],
+        "POST",
+        "/v1/actions",
+        r#"{"canary":1,"canary_seconds":9,"do":"replay","filter":{"cause":"c","metadata.a.b":"1"},"include_retrying":true,"rate_per_second":50}"#,
+    ),
+    (
+        &["replay", "--dead-only", "--dry-run"],
+        "POST",
+        "/v1/actions",
+        r#"{"do":"replay","dry_run":true,"filter":{},"include_retrying":false}"#,
+    ),
+    (
+        &["actions", "start", "cancel", "--state", "scheduled", "--detach"],
+        "POST",
+        "/v1/actions",
+        r#"{"do":"cancel","filter":{"state":"scheduled"}}"#,
+    ),
+    (&["actions", "abort", "act_1"], "POST", "/v1/actions/act_1/abort", ""),
+    (&["actions", "list", "--state", "paused"], "GET", "/v1/actions?state=paused&limit=50", ""),
     (&["endpoints", "show", "orders"], "GET", "/v1/endpoints/orders", ""),
     (&["endpoints", "put", "orders", "--url", "https://a/"], "PUT", "/v1/endpoints/orders", r#"{"url":"https://a/"}"#),
     (&["endpoints", "pause", "orders"], "POST", "/v1/endpoints/orders/pause", ""),
@@ -76,6 +109,9 @@ const CASES: [(&[&str], &str, &str, &str); 25] = [
 fn each_command_sends_its_request() {
     let api = Api::start(|request, _| match (request.method.as_str(), request.target.contains("limit=")) {
         ("DELETE", _) => Reply::new(204, ""),
+        (_, true) if request.target.starts_with("/v1/actions") => page(&[action("paused", 0)], None),
+        ("POST", _) if request.body.contains("dry_run") => Reply::json(&preview()),
+        _ if request.target.starts_with("/v1/actions") => Reply::json(&action("aborted", 0)),
         (_, true) => page(&[anything()], None),
         _ => Reply::json(&anything()),
     });

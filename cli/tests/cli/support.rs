@@ -238,3 +238,24 @@ pub(crate) fn failed_job(id: &str, state: &str, message: &str) -> Value {
 pub(crate) fn page(items: &[Value], next_cursor: Option<&str>) -> Reply {
     Reply::json(&json!({ "data": items, "next_cursor": next_cursor }))
 }
+
+/// Creates an action as the API answers it, of which so many of 300 jobs have succeeded.
+pub(crate) fn action(state: &str, succeeded: u64) -> Value {
+    let is_finished = state == "done" && succeeded == 300;
+    json!({
+        "id": "act_1", "do": "replay", "state": state, "paused_reason": null, "tenant": "acme", "filter": {"cause": "c"},
+        "rate_per_second": 50, "canary": {"jobs": 1, "seconds": 600, "state": "passed", "until": AT}, "created_at": AT,
+        "ended_at": (state != "running").then_some(AT), "finished_at": is_finished.then_some(AT),
+        "expected": {"count": 300, "at_least": false}, "matched": 300, "done": 300, "skipped": 0,
+        "outcomes": {"open": 300 - succeeded, "succeeded": succeeded, "failed_again": 0, "cancelled": 0},
+    })
+}
+
+/// Creates the preview of an action as the API answers it.
+pub(crate) fn preview() -> Value {
+    json!({
+        "do": "replay", "matched": {"count": 300, "at_least": false}, "oldest_at": AT, "newest_at": AT,
+        "by_endpoint": [{"endpoint": "orders", "jobs": 200}, {"endpoint": null, "jobs": 100}],
+        "by_cause": [{"cause": "c", "jobs": 300}], "sample_jobs": ["job_1"], "seconds": 6,
+    })
+}

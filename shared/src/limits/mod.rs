@@ -2,12 +2,14 @@
 //!
 //! The local runtime enforces few of the platform's limits, so the code asserts them.
 
+mod actions;
 mod bulk;
 mod causes;
 mod claims;
 pub mod plan;
 mod platform;
 
+pub use actions::*;
 pub use bulk::*;
 pub use causes::*;
 pub use claims::*;

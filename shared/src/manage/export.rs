@@ -12,6 +12,7 @@ use crate::index::manage::list_indexes;
 use crate::kinds::{join, shown};
 use crate::limits::plan::Plan;
 use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
+use crate::manage::actions::list_actions;
 use crate::manage::causes::page_of_causes;
 use crate::manage::endpoints::list_endpoints;
 use crate::manage::export_line::{ExportLine, ExportedAttempt};
@@ -19,6 +20,7 @@ use crate::manage::groups::list_groups;
 use crate::manage::keys::list_keys;
 use crate::manage::query::{read_evidences, read_jobs};
 use crate::manage::usage::page_of_usage;
+use crate::model::action::ActionRow;
 use crate::model::attempt::EvidenceRef;
 use crate::model::dead_letter::DeadLetter;
 use crate::model::endpoint::EndpointRow;
@@ -45,6 +47,7 @@ enum ExportPart {
     Keys,
     Groups,
     Causes,
+    Actions,
     Jobs,
     Indexes,
     Documents,
@@ -55,12 +58,13 @@ enum ExportPart {
 
 impl ExportPart {
     /// All parts in the order of their numbers in cursors.
-    const ALL: [ExportPart; 10] = [
+    const ALL: [ExportPart; 11] = [
         ExportPart::Endpoints,
         ExportPart::Schedules,
         ExportPart::Keys,
         ExportPart::Groups,
         ExportPart::Causes,
+        ExportPart::Actions,
         ExportPart::Jobs,
         ExportPart::Indexes,
         ExportPart::Documents,
@@ -228,8 +232,14 @@ impl TenantExport {
             ExportPart::Causes => {
                 let (rows, next) = page_of_causes(world, tenant, after).await?;
                 let lines = as_lines(rows.iter().map(|row| ExportLine::Cause { cause: Box::new(row.into()) }));
-                (self.part, self.after) = next.map_or((ExportPart::Jobs, String::new()), |next| (self.part, next));
+                (self.part, self.after) = next.map_or((ExportPart::Actions, String::new()), |next| (self.part, next));
                 return Ok(lines);
+            }
+            ExportPart::Actions => {
+                let before = Some(after).filter(|after| !after.is_empty()).map(str::to_owned);
+                let rows = list_actions(world, tenant, None, before, PAGE_MAX).await?;
+                let line = |row: &ActionRow| as_lines([ExportLine::Action { action: Box::new(row.into()) }]);
+                (ExportPart::Jobs, PAGE_MAX, exported(&rows, |row| &row.id, line))
             }
             ExportPart::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };

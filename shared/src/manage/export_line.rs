@@ -8,6 +8,7 @@ use crate::manage::causes::ShownCause;
 use crate::manage::groups::Group;
 use crate::manage::keys::Key;
 use crate::manage::usage::Usage;
+use crate::model::action::Action;
 use crate::model::attempt::{AttemptEvidence, AttemptFields, LogEntry};
 use crate::model::dead_letter::DeadLetter;
 use crate::model::endpoint::Endpoint;
@@ -52,6 +53,12 @@ pub enum ExportLine<'a> {
         /// Cause as the API shows it.
         #[serde(flatten)]
         cause: Box<ShownCause<'a>>,
+    },
+    /// An action on all jobs that a filter selected.
+    Action {
+        /// Action as the API shows it.
+        #[serde(flatten)]
+        action: Box<Action<'a>>,
     },
     /// A job with its complete payload and its attempts.
     Job {

@@ -10,7 +10,7 @@ use crate::wire::invalid::{InvalidField, check_word};
 /// Prefix of parameters that filter by a member of the metadata, such as `metadata.customer.id`.
 pub const METADATA_PREFIX: &str = "metadata.";
 /// Names of the filters of jobs, as query parameters: an idempotency key alone, or any of the others.
-pub const JOB_FILTERS: [&str; 14] = [
+pub const JOB_FILTERS: [&str; 15] = [
     "idempotency_key",
     "state",
     "kind",
@@ -18,6 +18,7 @@ pub const JOB_FILTERS: [&str; 14] = [
     "group",
     "event_id",
     "cause",
+    "action",
     "reason",
     "schedule",
     "created_after",
@@ -45,6 +46,8 @@ pub struct JobFilter {
     pub event_id: Option<String>,
     /// Id of a cause.
     pub cause: Option<String>,
+    /// Id of an action.
+    pub action: Option<String>,
     /// Reason of a death.
     pub reason: Option<String>,
     /// Name of a schedule.
@@ -78,6 +81,7 @@ impl JobFilter {
                 "group" => filter.group = text,
                 "event_id" => filter.event_id = text,
                 "cause" => filter.cause = text,
+                "action" => filter.action = text,
                 "schedule" => filter.schedule = text,
                 "created_after" => filter.created_after = Some(read_time(name, value)?),
                 "created_before" => filter.created_before = Some(read_time(name, value)?),
@@ -100,8 +104,8 @@ impl JobFilter {
     /// Returns the maximum number of rows that one statement of a page reads. Two statements read the same rows, and a page
     /// of `limit` jobs that no filter narrows reads no others.
     pub(crate) fn rows_read(&self, limit: i64) -> i64 {
-        let JobFilter { state, kind, endpoint, group, event_id, cause, reason, schedule, .. } = self;
-        let named = [state, kind, endpoint, group, event_id, cause, reason, schedule];
+        let JobFilter { state, kind, endpoint, group, event_id, cause, action, reason, schedule, .. } = self;
+        let named = [state, kind, endpoint, group, event_id, cause, action, reason, schedule];
         let is_narrow = named.iter().any(|filter| filter.is_some())
             || self.died_after.is_some()
             || self.died_before.is_some()

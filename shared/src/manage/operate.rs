@@ -1,20 +1,21 @@
 //! Operator actions on jobs: cancel, retry now, replay, discard, pause and resume.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::accept::request::{check_length, split};
 use crate::kinds;
 use crate::kinds::checked::Split;
-use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
+use crate::limits::MINTS_MAX;
 use crate::manage::health::read_health;
-use crate::manage::successor::{Changes, Successor, copy_object, time_to_mint};
+use crate::manage::successor::{Changes, Successor, copy_object, inserting, replaying, time_to_mint};
 use crate::model::job::{JobRef, JobRow, none_if_empty};
 use crate::model::state::{DeadLetterState, State};
-use crate::ports::{Blobs, Clock, Database, DatabaseError};
+use crate::ports::{Blobs, Clock, Database, DatabaseError, Param, Statement};
 use crate::security::seal::nonce;
 use crate::settings::Settings;
-use crate::store::counted::{batch_counting_ends, batch_counting_replay};
+use crate::store::counted::{batch_counting, batch_counting_ends};
 use crate::store::meta::set_meta;
 use crate::store::rows::{read_job, unavailable};
 use crate::store::{batch, json_param, sql};
@@ -52,8 +53,7 @@ pub struct Discard {
 /// # Errors
 /// `NotFound`; `IllegalTransition` if the job has ended.
 pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
-    let retention = settings.plan.retention_succeeded_ms;
-    let statement = sql!("cancel", job.tenant.as_str(), job.id.as_str(), retention);
+    let statement = cancelling(&job.tenant, alone(job), Param::Null, settings);
     let jobs = std::slice::from_ref(job);
     batch_counting_ends(world, jobs, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
@@ -68,7 +68,7 @@ pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &J
 /// # Errors
 /// `NotFound`; `IllegalTransition` unless the job is scheduled, queued or retrying.
 pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
-    let statement = sql!("retry_now", job.tenant.as_str(), job.id.as_str());
+    let statement = retrying(&job.tenant, alone(job), Param::Null);
     let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) {
@@ -95,26 +95,47 @@ pub async fn replay<W: Database + Blobs + Clock>(
     let changes = match edited {
         Some((split, digest)) => {
             let object = split.object.map(String::into_bytes);
-            Changes { object, edited: Some((split.inline, digest)), resend: None }
+            Changes { object, edited: Some((split.inline, digest)), ..Changes::default() }
         }
         None => Changes { object: copy_object(world, &dead, object_gone).await?, ..Changes::default() },
     };
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
-        let successor = Successor::mint(world, job, now, &changes).await?;
-        let (tenant, id, new) = (job.tenant.as_str(), job.id.as_str(), successor.job.id.as_str());
-        let replaying = sql!("replay", tenant, id, new, now, ID_SKEW_MS_MAX);
-        let statements = [replaying].into_iter().chain(successor.inserting(&changes)).collect();
-        batch_counting_replay(world, job, &successor.job, statements).await.map_err(|error| unavailable(&error))?;
+        let (tenant, successors) = (job.tenant.as_str(), [Successor::mint(world, job, now, &changes).await?]);
+        let [new] = successors.each_ref().map(|successor| successor.job(tenant));
+        let replaying = replaying(tenant, &successors, now, Param::Null);
+        let statements = [replaying].into_iter().chain(inserting(tenant, &successors, now, None)).collect();
+        let [created, ended] = [&new, job].map(std::slice::from_ref);
+        batch_counting(world, created, ended, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
         match (dead.dead_state, &dead.replayed_by) {
-            (_, Some(id)) if *id == successor.job.id => return read_job(world, &successor.job).await,
+            (_, Some(id)) if *id == new.id => return read_job(world, &new).await,
             // Refused: the database is full, or the Worker's clock is off.
             (Some(DeadLetterState::Open), _) => now = time_to_mint(world, settings).await?,
             _ => return Err(not_open(&dead)),
         }
     }
     Err(Problem::Unavailable)
+}
+
+/// Builds the statement that cancels jobs, `[{"id"}, ...]`, as a step of an action if there is one.
+pub(crate) fn cancelling(tenant: &str, jobs: Param, step: Param, settings: &Settings) -> Statement {
+    sql!("cancel", tenant, jobs, step, settings.plan.retention_succeeded_ms)
+}
+
+/// Builds the statement that makes jobs due, `[{"id","run_after"}, ...]`, as a step of an action if there is one.
+pub(crate) fn retrying(tenant: &str, jobs: Param, step: Param) -> Statement {
+    sql!("retry_now", tenant, jobs, step)
+}
+
+/// Builds the statement that discards dead letters, `[{"id"}, ...]`, as a step of an action if there is one.
+pub(crate) fn discarding(tenant: &str, jobs: Param, step: Param, note: Option<String>) -> Statement {
+    sql!("discard", tenant, jobs, step, note)
+}
+
+/// Builds the list of one job, as the statements that also handle many get it.
+fn alone(job: &JobRef) -> Param {
+    json_param(&[json!({"id": job.id})])
 }
 
 fn object_gone() -> Problem {
@@ -150,7 +171,7 @@ fn edit<C: Clock>(
 /// `NotFound`; `IllegalTransition` if it is not an open dead letter.
 pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
     dead_letter(world, job).await?;
-    let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
+    let statement = discarding(&job.tenant, alone(job), Param::Null, note);
     let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) && row.dead_state != Some(DeadLetterState::Discarded) {

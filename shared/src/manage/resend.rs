@@ -1,12 +1,11 @@
 //! Resend: sends a finished job again, any number of times. The job itself does not change.
 
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::kinds;
 use crate::kinds::Kind;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, MINTS_MAX};
-use crate::manage::successor::{Changes, Successor, copy_object, time_to_mint};
+use crate::manage::successor::{Changes, ResendTerms, Successor, copy_object, inserting, time_to_mint};
 use crate::model::job::{JobRef, JobRow};
 use crate::model::state::State;
 use crate::ports::{Blobs, Clock, Database, Statement};
@@ -84,19 +83,21 @@ pub async fn resend<W: Database + Blobs + Clock>(
     }
     check_finished(&finished)?;
     let object = copy_object(world, &finished, || payload_gone(&finished)).await?;
-    let terms = once.as_ref().map_or_else(
-        || json!({}),
-        |once| json!({"key": once.key, "digest": once.digest, "window_ms": i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000}),
-    );
-    let changes = Changes { object, resend: Some(terms.to_string()), ..Changes::default() };
+    let terms = once.as_ref().map_or_else(ResendTerms::default, |once| ResendTerms {
+        key: Some(once.key.to_owned()),
+        digest: Some(once.digest.clone()),
+        window_ms: Some(i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000),
+    });
+    let changes = Changes { object, resend: Some(terms), ..Changes::default() };
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
         let successor = Successor::mint(world, job, now, &changes).await?;
+        let new = successor.job(tenant);
         let freeing = once.as_ref().map(Once::freeing);
-        let statements = freeing.into_iter().chain(successor.inserting(&changes)).collect();
-        let made = std::slice::from_ref(&successor.job);
+        let statements = freeing.into_iter().chain(inserting(tenant, &[successor], now, None)).collect();
+        let made = std::slice::from_ref(&new);
         batch_counting_new(world, made, statements).await.map_err(|error| unavailable(&error))?;
-        match read_job(world, &successor.job).await {
+        match read_job(world, &new).await {
             Ok(row) => return Ok(Resent { row, duplicate: false }),
             Err(Problem::NotFound(_)) => {}
             Err(problem) => return Err(problem),
@@ -156,7 +157,7 @@ fn payload_gone(row: &JobRow) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

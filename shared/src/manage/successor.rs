@@ -1,4 +1,6 @@
-//! The successor of a finished job, shared by replay and resend. It has the same event id and a copy of the object.
+//! Successors of finished jobs, shared by replay and resend. They have the same event ids and copies of the objects.
+
+use serde::Serialize;
 
 use crate::limits::ID_SKEW_MS_MAX;
 use crate::manage::health::read_health;
@@ -6,17 +8,45 @@ use crate::model::job::{JobRef, JobRow, mint_id};
 use crate::ports::{Blobs, Clock, Database, Param, Statement};
 use crate::settings::Settings;
 use crate::store::objects::{get, put};
-use crate::store::sql;
+use crate::store::{json_param, sql};
 use crate::wire::problem::Problem;
 
-/// The new job that sends an original again.
-pub(crate) struct Successor<'a> {
-    /// Original job.
-    pub(crate) original: &'a JobRef,
-    /// Tenant and id of the new job.
-    pub(crate) job: JobRef,
-    /// Time in the new id, in ms.
-    pub(crate) minted_at: i64,
+/// The new job that sends an original again, as the statements get it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Successor {
+    /// Id of the original.
+    id: String,
+    /// Id of the new job.
+    pub(crate) new: String,
+    /// Start of the first attempt, in ms by the database's clock; at once if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_after: Option<i64>,
+    /// Edited inline payload. It replaces that of the original if there is a digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+    /// Digest of the request with the edited payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    /// Size in bytes of the object with the bulk of the edited payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
+    /// Parameters of a resend; `None` for a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resend: Option<ResendTerms>,
+}
+
+/// Parameters of a resend.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct ResendTerms {
+    /// Idempotency key of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    /// Digest of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
+    /// Window of the key in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) window_ms: Option<i64>,
 }
 
 /// Fields of a successor that differ from its original.
@@ -26,12 +56,14 @@ pub(crate) struct Changes {
     pub(crate) edited: Option<(Option<String>, String)>,
     /// Object with the bulk of the payload.
     pub(crate) object: Option<Vec<u8>>,
-    /// Parameters of a resend as JSON; `None` for a replay.
-    pub(crate) resend: Option<String>,
+    /// Parameters of a resend; `None` for a replay.
+    pub(crate) resend: Option<ResendTerms>,
+    /// Start of the first attempt, in ms by the database's clock; at once if `None`.
+    pub(crate) run_after: Option<i64>,
 }
 
-impl<'a> Successor<'a> {
-    /// Creates the id of a successor and stores its object.
+impl Successor {
+    /// Creates the id of a successor with that time, and stores its object.
     ///
     /// Safe to repeat: each try has a new object key, and the sweep deletes objects without a row.
     ///
@@ -39,29 +71,49 @@ impl<'a> Successor<'a> {
     /// `Unavailable`.
     pub(crate) async fn mint<W: Blobs + Clock>(
         world: &W,
-        original: &'a JobRef,
+        original: &JobRef,
         minted_at: i64,
         changes: &Changes,
-    ) -> Result<Successor<'a>, Problem> {
+    ) -> Result<Successor, Problem> {
         let job = JobRef { tenant: original.tenant.clone(), id: mint_id(minted_at, world.random()) };
         if let Some(object) = &changes.object {
             put(world, &job, object).await?;
         }
-        Ok(Successor { original, job, minted_at })
+        let (payload, digest) = changes.edited.clone().map_or((None, None), |(inline, digest)| (inline, Some(digest)));
+        Ok(Successor {
+            id: original.id.clone(),
+            new: job.id,
+            run_after: changes.run_after,
+            payload,
+            digest,
+            bytes: changes.object.as_ref().map(Vec::len),
+            resend: changes.resend.clone(),
+        })
     }
 
-    /// Builds the statements that insert the successor, if its original allows it.
-    pub(crate) fn inserting(&self, changes: &Changes) -> [Statement; 2] {
-        let (tenant, original, new) = (self.job.tenant.as_str(), self.original.id.as_str(), self.job.id.as_str());
-        let (payload, digest) = changes.edited.clone().map_or((None, None), |(inline, digest)| (inline, Some(digest)));
-        let bytes = changes.object.as_ref().and_then(|object| i64::try_from(object.len()).ok());
-        let (bytes, resend) = (bytes.map_or(Param::Null, Param::from), changes.resend.clone());
-        let (at, skew) = (self.minted_at, ID_SKEW_MS_MAX);
-        [
-            sql!("insert_successor", tenant, original, new, at, skew, payload, digest, bytes, resend),
-            sql!("note_successor_hour", tenant, new),
-        ]
+    /// Returns the reference to the new job.
+    pub(crate) fn job(&self, tenant: &str) -> JobRef {
+        JobRef { tenant: tenant.to_owned(), id: self.new.clone() }
     }
+}
+
+/// Builds the statement that names the successors in their dead letters, if these are open.
+pub(crate) fn replaying(tenant: &str, successors: &[Successor], minted_at: i64, step: Param) -> Statement {
+    sql!("replay", tenant, json_param(&successors), step, minted_at, ID_SKEW_MS_MAX)
+}
+
+/// Builds the statements that insert successors, if their originals allow it.
+pub(crate) fn inserting(
+    tenant: &str,
+    successors: &[Successor],
+    minted_at: i64,
+    action: Option<String>,
+) -> [Statement; 2] {
+    let items = json_param(&successors);
+    [
+        sql!("insert_successor", tenant, items.clone(), action, minted_at, ID_SKEW_MS_MAX),
+        sql!("note_successor_hour", tenant, items),
+    ]
 }
 
 /// Reads the object of a job for its successor: every job has its own copy. `gone` is the problem if the object is
@@ -77,16 +129,19 @@ pub(crate) async fn copy_object<W: Blobs + Clock>(
     if original.payload_bytes.is_none() {
         return Ok(None);
     }
-    match get(world, &original.job()).await {
-        Ok(Some(object)) => Ok(Some(object)),
-        Ok(None) => Err(gone()),
-        Err(error) => {
-            tracing::error!(%error, job = original.id, "payload_read_failed");
-            Err(Problem::Unavailable)
-        }
-    }
+    copy(world, &original.job()).await?.map_or_else(|| Err(gone()), |object| Ok(Some(object)))
 }
 
+/// Reads the object of a job; `None` if it is missing.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn copy<W: Blobs + Clock>(world: &W, original: &JobRef) -> Result<Option<Vec<u8>>, Problem> {
+    get(world, original).await.map_err(|error| {
+        tracing::error!(%error, job = original.id, "payload_read_failed");
+        Problem::Unavailable
+    })
+}
 /// Returns the database's time for another id, after the database refused a successor.
 ///
 /// # Errors

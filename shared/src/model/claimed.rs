@@ -25,6 +25,8 @@ pub struct Claimed {
     pub endpoint_id: String,
     pub event_id: Option<String>,
     pub group: Option<String>,
+    /// 1 if a group or an action counts the job.
+    pub counted: u8,
     /// Number of this attempt, from 1.
     pub attempt: u32,
     pub failures: u32,

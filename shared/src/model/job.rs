@@ -118,6 +118,8 @@ pub struct JobRow {
     pub cause: Option<String>,
     /// Time at which a retried job becomes a dead letter if all of its attempts fail.
     pub dies_at: Option<i64>,
+    /// Id of the last action that created or changed the job.
+    pub action: Option<String>,
     pub result: Option<Box<RawValue>>,
     /// Reason why the result of a successful attempt was not stored.
     pub result_error: Option<ResultError>,
@@ -191,6 +193,8 @@ pub struct Job<'a> {
     cause: Option<&'a str>,
     /// Time at which a retried job becomes a dead letter if all of its attempts fail; null for any other job.
     dies_at: Option<Time>,
+    /// Last action on many jobs that replayed another job as this one, or retried, cancelled or discarded it.
+    action: Option<&'a str>,
     /// Reason of the death; null unless the job is dead.
     dead_reason: Option<DeadReason>,
     /// State of the dead letter; null unless the job is dead.
@@ -249,6 +253,7 @@ impl<'a> Job<'a> {
             error: row.error.as_ref(),
             cause: row.cause.as_deref(),
             dies_at: row.dies_at.filter(|_| row.state == State::Retrying).map(Time),
+            action: row.action.as_deref(),
             dead_reason: row.dead_reason,
             dead_letter_state: row.dead_state,
             result: row.result.as_deref(),

@@ -1,5 +1,6 @@
 //! The nouns of the field and their pure rules: jobs, attempts, outcomes, what follows from an outcome, and hints.
 
+pub mod action;
 pub mod attempt;
 pub mod backoff;
 pub mod cause;

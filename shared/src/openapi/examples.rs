@@ -1,7 +1,9 @@
 //! Examples: requests as a caller writes them, and answers as their types write them.
 
+pub(super) mod actions;
 mod answers;
 mod indexes;
+mod shown;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! Descriptions of all operations; a new operation does not compile until it has a description. The route table adds
 //! method, path, scope, and the errors that all operations of a form share.
 
+mod actions;
 mod admin;
 mod causes;
 mod endpoints;
@@ -20,6 +21,7 @@ use crate::wire::problem::Problem;
 const JOBS: &str = "Jobs";
 const DEAD_LETTERS: &str = "Dead letters";
 const CAUSES: &str = "Causes";
+const ACTIONS: &str = "Actions";
 const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const INDEXES: &str = "Indexes";
@@ -35,6 +37,7 @@ pub(super) fn tags() -> Value {
         {"name": JOBS, "description": "Durable work and its outcomes."},
         {"name": DEAD_LETTERS, "description": "Failed jobs with their errors, to be replayed or discarded."},
         {"name": CAUSES, "description": "What failed attempts have in common: one line for an incident of many jobs."},
+        {"name": ACTIONS, "description": "Operations on all jobs that a filter selects, with a preview, a canary and a rate."},
         {"name": ENDPOINTS, "description": "Destinations of webhooks and tasks, with their signing secrets."},
         {"name": SCHEDULES, "description": "Jobs on a cron schedule: one job per occurrence."},
         {"name": INDEXES, "description": "Documents that are chunked, embedded, and found by words, vectors, or both."},
@@ -83,6 +86,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::ResolveCause => causes::resolve_cause(),
         Op::IgnoreCause => causes::ignore_cause(),
         Op::ReopenCause => causes::reopen_cause(),
+        Op::Actions(operation) => actions::describe_operation(operation),
         Op::ListEndpoints => endpoints::list_endpoints(),
         Op::PutEndpoint => endpoints::put_endpoint(),
         Op::ReadEndpoint => endpoints::read_endpoint(),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::limits::{EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX, WAIT_SECONDS_MAX};
 use crate::manage::causes::CauseState;
+use crate::model::action::ActionState;
 use crate::model::state::{DeadReason, State};
 use crate::wire::prefer::RETURN_MINIMAL;
 use crate::wire::schema::NAME;
@@ -30,6 +31,7 @@ pub(super) fn parameters() -> Value {
             .chain(queries())
             .chain(queries_of_documents())
             .chain(queries_of_causes())
+            .chain([state_of_actions()])
             .collect(),
     )
 }
@@ -70,7 +72,7 @@ fn headers_of_requests() -> [(String, Value); 6] {
     ]
 }
 
-fn queries() -> [(String, Value); 19] {
+fn queries() -> [(String, Value); 20] {
     let name = json!({"type": "string", "pattern": NAME});
     let time = json!({"type": "string", "format": "date-time"});
     let day = json!({"type": "string", "format": "date"});
@@ -93,7 +95,7 @@ fn queries() -> [(String, Value); 19] {
         ),
         in_query(
             "wait",
-            "Waits until the job, or each job of the group, has ended, at most this many seconds.",
+            "Waits until the job, or each job of the group or action, has ended, at most this many seconds.",
             json!({"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0}),
         ),
         in_query("state", "Only jobs in this state.", json!({"type": "string", "enum": states})),
@@ -102,6 +104,7 @@ fn queries() -> [(String, Value); 19] {
         in_query("group", "Only jobs of this group.", name.clone()),
         in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name.clone()),
         in_query("cause", "Only jobs whose last failure has this cause.", json!({"type": "string"})),
+        in_query("action", "Only jobs that this action has created or changed.", json!({"type": "string"})),
         in_query(
             "idempotency_key",
             "Only the jobs that hold this key; cannot be combined with other filters.",
@@ -130,6 +133,11 @@ fn queries_of_causes() -> [(String, Value); 2] {
         ("state-of-causes".to_owned(), parameter("query", "state", about, state)),
         in_query("since", since, json!({"type": "string", "format": "date-time"})),
     ]
+}
+
+fn state_of_actions() -> (String, Value) {
+    let state = json!({"type": "string", "enum": ActionState::ALL.map(ActionState::name)});
+    ("state-of-actions".to_owned(), parameter("query", "state", "Only actions in this state.", state))
 }
 
 fn queries_of_documents() -> [(String, Value); 2] {

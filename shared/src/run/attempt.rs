@@ -164,7 +164,7 @@ fn finish(
     let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone(), answer };
     let host = error.as_ref().and_then(|_| host_of(job));
     let at = FailedAt { kind: job.kind.clone(), endpoint: job.endpoint_id.clone(), host };
-    let place = JobPlace { at, queue: JobQueue::of(&job.kind), grouped: job.group.is_some() };
+    let place = JobPlace { at, queue: JobQueue::of(&job.kind), counted: job.counted == 1 };
     let dies_in_ms = dies_in(decision, &situation).map(ms_rounded_up);
     let usage = sent.usage();
     let keep_payload = endpoint.is_some_and(|endpoint| endpoint.keep_payload == 1);

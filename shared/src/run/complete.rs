@@ -147,7 +147,7 @@ struct Running {
     id: String,
     kind: String,
     endpoint: String,
-    group: Option<String>,
+    counted: u8,
     state: State,
     deferred: u8,
     is_asked: u8,
@@ -190,7 +190,7 @@ impl Running {
         let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
         let attempt = AttemptRef { job, number: self.attempt };
         let at = FailedAt { kind: self.kind.clone(), endpoint: self.endpoint.clone(), host: None };
-        let place = JobPlace { at, queue: JobQueue::of(&self.kind), grouped: self.group.is_some() };
+        let place = JobPlace { at, queue: JobQueue::of(&self.kind), counted: self.counted == 1 };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
         let measured = Measured { duration_ms, status: None, version: settings.version.clone(), answer: None };
         let keep_payload = self.keep_payload == 1;

@@ -62,9 +62,9 @@ pub struct Settlement {
     /// Queue of its hints.
     #[serde(skip)]
     pub queue: JobQueue,
-    /// True if the job belongs to a group.
+    /// True if a group or an action counts the job.
     #[serde(skip)]
-    pub grouped: bool,
+    pub counted: bool,
     /// Number of the attempt, which guards the write together with the token.
     pub attempt: u32,
     /// New state of the job.
@@ -114,15 +114,15 @@ pub struct JobPlace {
     pub at: FailedAt,
     /// Queue of its hints.
     pub queue: JobQueue,
-    /// True if the job belongs to a group.
-    pub grouped: bool,
+    /// True if a group or an action counts the job.
+    pub counted: bool,
 }
 
 impl Settlement {
     /// Creates the settlement from an attempt's outcome and the decision about it.
     pub fn new(
         attempt: AttemptRef,
-        JobPlace { at, queue, grouped }: JobPlace,
+        JobPlace { at, queue, counted }: JobPlace,
         outcome: Outcome,
         decision: Decision,
         measured: Measured,
@@ -166,7 +166,7 @@ impl Settlement {
             id,
             endpoint,
             queue,
-            grouped,
+            counted,
             attempt,
             state,
             failures,
@@ -216,12 +216,12 @@ pub async fn settle<W: Database + Clock>(
 ) -> Result<Vec<JobRef>, DatabaseError> {
     let statements = statements(token, plan, settlements);
     // A job to be retried counts too, because a requested cancel ends it.
-    let may_end = |settlement: &&Settlement| settlement.grouped && settlement.state != State::Running;
-    let grouped: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
-    let answers = if grouped.is_empty() {
+    let may_end = |settlement: &&Settlement| settlement.counted && settlement.state != State::Running;
+    let counted: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
+    let answers = if counted.is_empty() {
         batch(world, &statements).await?
     } else {
-        batch_counting_ends(world, &grouped, statements).await?
+        batch_counting_ends(world, &counted, statements).await?
     };
     rows_as(answers.last().unwrap_or(&Vec::new()))
 }

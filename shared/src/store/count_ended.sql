@@ -1,14 +1,15 @@
--- Counts ended jobs in their groups, by how they ended. It runs before and after the statement that ends jobs, so a job
--- that ends in between counts once and a repeat counts nothing.
+-- Counts ended jobs in their groups and actions, by how they ended. It runs before and after the statement that ends jobs, so
+-- a job that ends in between counts once and a repeat counts nothing.
 -- ?1 [[tenant, id], ...], ?2 -1 before and 1 after.
 INSERT INTO groups (tenant, id, succeeded, dead, replayed, cancelled, created_at)
-SELECT j.tenant, j.job_group, ?2 * sum(j.state = 'succeeded'), ?2 * sum(j.state = 'dead' AND j.dead_state <> 'replayed'),
+SELECT j.tenant, l.value, ?2 * sum(j.state = 'succeeded'), ?2 * sum(j.state = 'dead' AND j.dead_state <> 'replayed'),
   ?2 * sum(j.state = 'dead' AND j.dead_state = 'replayed'), ?2 * sum(j.state = 'cancelled'),
   CAST(unixepoch('subsec') * 1000 AS INTEGER)
 FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
-WHERE j.job_group IS NOT NULL AND j.finished_at IS NOT NULL
-  AND (?2 = 1 OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = j.tenant AND g.id = j.job_group))
-GROUP BY j.tenant, j.job_group
+CROSS JOIN json_each(json_array(j.job_group, ':' || j.action)) l
+WHERE l.value IS NOT NULL AND j.finished_at IS NOT NULL
+  AND (?2 = 1 OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = j.tenant AND g.id = l.value))
+GROUP BY j.tenant, l.value
 ON CONFLICT (tenant, id) DO UPDATE SET succeeded = max(0, succeeded + excluded.succeeded), dead = max(0, dead + excluded.dead),
   replayed = max(0, replayed + excluded.replayed), cancelled = max(0, cancelled + excluded.cancelled),
   finished_at = CASE WHEN ?2 = -1 THEN finished_at

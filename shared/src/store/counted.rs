@@ -1,4 +1,4 @@
-//! Batches that also update counts: of groups, and of quotas.
+//! Batches that also update counts: of groups and actions, and of quotas.
 //!
 //! The statements that create or end jobs run between two counts. The first count is subtracted, the second is added.
 //! So a job counts once, even if a batch is repeated or refuses some jobs. Usually the first count finds nothing and
@@ -61,18 +61,19 @@ pub(crate) async fn batch_counting_new<W: Database + Clock>(
     counted(world, |sign| vec![count_grouped(jobs, sign)], statements).await
 }
 
-/// Runs statements that may create a successor of a dead job. Returns only the answers of those statements.
+/// Runs statements that may end the jobs `ending`, and may create those of `joining` or give them to an action. Returns only
+/// the answers of those statements.
 ///
 /// # Errors
 /// As [`batch`].
-pub(crate) async fn batch_counting_replay<W: Database + Clock>(
+pub(crate) async fn batch_counting<W: Database + Clock>(
     world: &W,
-    dead: &JobRef,
-    successor: &JobRef,
+    joining: &[JobRef],
+    ending: &[JobRef],
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {
-    let [dead, successor] = [dead, successor].map(std::slice::from_ref);
-    counted(world, |sign| vec![count_ended(dead, sign), count_grouped(successor, sign)], statements).await
+    // The total is counted first: a group is finished when the ends reach it.
+    counted(world, |sign| vec![count_grouped(joining, sign), count_ended(ending, sign)], statements).await
 }
 
 /// Runs the statements of an accept between counts of its groups and of its quotas. Returns only the answers of those

@@ -1,5 +1,7 @@
--- Notes the hour of a job that sends another one again, for the watermark. ?1 tenant, ?2 id of the new job.
+-- Notes the hour of jobs that send other ones again, for the watermark. ?1 tenant, ?2 as in insert_successor.sql.
 INSERT INTO tenant_hours (hour, tenant)
-SELECT created_at / 3600000, tenant FROM jobs WHERE tenant = ?1 AND id = ?2
+SELECT DISTINCT jobs.created_at / 3600000, jobs.tenant
+FROM json_each(?2) i CROSS JOIN jobs ON jobs.tenant = ?1 AND jobs.id = i.value ->> 'new'
+WHERE true
 ON CONFLICT DO NOTHING
 RETURNING json_object('hour', hour)

@@ -1,6 +1,11 @@
--- Makes a waiting job due now. ?1 tenant, ?2 id.
-UPDATE jobs SET run_after = CAST(unixepoch('subsec') * 1000 AS INTEGER), next_check_at = CAST(unixepoch('subsec') * 1000 AS INTEGER), dispatches = 0,
-  dies_at = dies_at - max(0, run_after - CAST(unixepoch('subsec') * 1000 AS INTEGER)),
-  state = CASE state WHEN 'scheduled' THEN 'queued' ELSE state END
-WHERE tenant = ?1 AND id = ?2 AND +state IN ('scheduled', 'queued', 'retrying')
-RETURNING json_object('id', id)
+-- Makes waiting jobs due now, or at the given times if they are due later. ?1 tenant, ?2 [{"id","run_after"}, ...], ?3 as in
+-- step.sql.
+UPDATE jobs SET run_after = v.at, next_check_at = v.at, dispatches = 0, dies_at = dies_at - max(0, run_after - v.at),
+  state = CASE WHEN jobs.state = 'scheduled' AND v.at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'queued' ELSE jobs.state END,
+  action = coalesce(?3 ->> 'action', action)
+FROM (SELECT j.tenant AS tenant, j.id AS id,
+    max(CAST(unixepoch('subsec') * 1000 AS INTEGER), min(j.run_after, coalesce(i.value ->> 'run_after', 0))) AS at
+  FROM json_each(?2) i CROSS JOIN jobs j ON j.tenant = ?1 AND j.id = i.value ->> 'id') AS v
+WHERE jobs.tenant = v.tenant AND jobs.id = v.id AND +jobs.state IN ('scheduled', 'queued', 'retrying') AND
+-- include: step.sql
+RETURNING json_object('id', jobs.id)

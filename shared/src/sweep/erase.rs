@@ -242,6 +242,9 @@ fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress
         moves.push(sql!("erase_usage", terms.clone()));
         moves.push(sql!("erase_causes", terms.clone()));
         moves.push(sql!("blank_causes", terms.clone()));
+        moves.push(sql!("erase_action_steps", terms.clone()));
+        moves.push(sql!("erase_actions", terms.clone()));
+        moves.push(sql!("blank_actions", terms.clone()));
         moves.push(erasing(terms.clone()));
     }
     moves.push(sql!("move_erasure", terms));

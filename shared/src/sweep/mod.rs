@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX,
-    STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS, WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR,
-    WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
+    DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_ACTIONS_AT_ONCE, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS,
+    REDISPATCH_BACKOFF_MS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
+    WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
 };
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, first_id_at};
@@ -114,12 +114,22 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let causes = sql!("purge_causes", retention, SWEEP_ROWS_MAX);
     let later = sql!("check_causes_later", retention, SWEEP_ROWS_MAX);
     let mut statements = vec![malformed_messages, groups, usage, causes, later, stamp("swept_at")];
+    statements.extend(purging_actions(retention));
     statements.extend(rotation::forgetting_all(settings));
     batch(world, &statements).await?;
     if let Some(erasure) = stored.erasure {
         swept.erased = erase(world, settings, erasure, stored.now).await?;
     }
     Ok(swept)
+}
+
+/// Builds the statements that delete old actions: their steps and counts first, because they are found by their actions.
+fn purging_actions(retention_ms: i64) -> [Statement; 3] {
+    [
+        sql!("purge_action_steps", retention_ms, PURGED_ACTIONS_AT_ONCE),
+        sql!("purge_action_counts", retention_ms, PURGED_ACTIONS_AT_ONCE),
+        sql!("purge_actions", retention_ms, PURGED_ACTIONS_AT_ONCE),
+    ]
 }
 
 /// Moves the watermark to 45 s ago. It passes every row once, no row can stop it, and no row commits below it. Returns

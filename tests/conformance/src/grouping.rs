@@ -47,7 +47,7 @@ impl<S: Store> Case<'_, S> {
             let failed = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
             let outcome =
                 if *decision == Decision::Succeed { Outcome::Succeeded { result: JobResult::Empty } } else { failed };
-            let place = longshore::run::settle::JobPlace { grouped: true, ..place(String::new()) };
+            let place = longshore::run::settle::JobPlace { counted: true, ..place(String::new()) };
             Settlement::new(job.attempt(1), place, outcome, *decision, measured(1, None))
         };
         let settlements: Vec<_> = decisions.iter().map(settlement).collect();

@@ -6,6 +6,7 @@
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod accepting;
+pub mod acting;
 pub mod causes;
 pub mod claiming;
 pub mod completing;
@@ -19,6 +20,7 @@ pub mod late_outcomes;
 pub mod listing;
 pub mod occurring;
 pub mod operating;
+pub mod pacing;
 pub mod payloads;
 pub mod quotas;
 pub mod rebuilding;
@@ -71,6 +73,9 @@ macro_rules! for_each_case {
                 succeeded_jobs_are_deleted_by_the_hour, a_store_near_its_size_limit_refuses;
             operating: a_cancel_in_every_state, retry_now_makes_due, fifty_replays_are_one, a_discard_frees_the_key,
                 a_wake_makes_the_sweep_check_due_jobs;
+            acting: an_action_replays_and_is_followed, a_step_is_done_once, an_action_retries_cancels_and_discards,
+                a_cause_is_replayed_whole, a_replay_passes_over_no_dead_letter, a_job_counts_for_one_action, actions_are_erased;
+            pacing: a_canary_decides, a_rate_spaces_the_jobs, an_action_is_paused_and_aborted;
             payloads: a_large_payload_is_sent_unchanged, a_repeat_puts_no_object, a_failed_put_accepts_nothing,
                 a_job_waits_for_an_unreadable_payload, a_replay_owns_its_payload, an_object_is_deleted_after_its_row,
                 an_object_without_a_row_is_deleted;

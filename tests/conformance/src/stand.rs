@@ -227,7 +227,7 @@ pub fn delay(accepted: &Accepted) -> Option<u32> {
 /// Returns the place of a webhook to this endpoint, or to none if it is empty, in no group.
 pub fn place(endpoint: String) -> JobPlace {
     let at = FailedAt { kind: "webhook".to_owned(), endpoint, host: None };
-    JobPlace { at, queue: JobQueue::Webhooks, grouped: false }
+    JobPlace { at, queue: JobQueue::Webhooks, counted: false }
 }
 
 /// Returns the measurements of an attempt.

@@ -118,6 +118,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         kind: "webhook".into(),
         endpoint_id: "orders".into(),
         group: None,
+        counted: 0,
         event_id: None,
         attempt: 1,
         failures: 0,

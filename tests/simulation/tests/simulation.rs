@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use longshore_simulation::sim::bugs::{self, causes, completions, pairs, recall};
+use longshore_simulation::sim::bugs::{self, actions, causes, completions, pairs, recall, successors};
 use longshore_simulation::sim::engine::runner::play_all;
 use longshore_simulation::sim::{Narrow, Play, reset_index, run, writes};
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
@@ -34,7 +34,7 @@ fn every_schedule_keeps_the_invariants() {
 }
 
 /// Events that thousands of schedules must reach; otherwise they do not go deep enough.
-const MUST_REACH: [&str; 47] = [
+const MUST_REACH: [&str; 52] = [
     "a bulk request",
     "an export that ended",
     "accept",
@@ -57,6 +57,11 @@ const MUST_REACH: [&str; 47] = [
     "replay",
     "insert_successor",
     "discard",
+    "an action that is done",
+    "an action of several steps",
+    "an action that is aborted",
+    "a canary that passed",
+    "a canary that failed",
     "purge",
     "purge_hour",
     "dead of attempts_exhausted",
@@ -108,7 +113,7 @@ fn two_jobs_with_the_same_texts_share_a_call() {
 #[test]
 fn planted_bugs_are_found() {
     // Planted bugs panic in threads of the search; a bug that is not found is reported below.
-    assert_eq!(recall::find_all(&[bugs::ALL], 8_000), 0);
+    assert_eq!(recall::find_all(&[bugs::ALL, successors::ALL], 8_000), 0);
 }
 
 /// The guards of completions and of late outcomes: every bug planted in them must be found.
@@ -121,6 +126,12 @@ fn planted_bugs_of_completions_are_found() {
 #[test]
 fn planted_bugs_of_causes_are_found() {
     assert_eq!(recall::find_all(&[causes::ALL], 4_000), 0);
+}
+
+/// Actions on all jobs that a filter selects: every bug planted in them must be found.
+#[test]
+fn planted_bugs_of_actions_are_found() {
+    assert_eq!(recall::find_all(&[actions::ALL], 4_000), 0);
 }
 
 /// Each kind of fault reveals a bug that stays hidden without it; a fault that reveals nothing is useless.

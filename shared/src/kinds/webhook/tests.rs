@@ -71,6 +71,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         kind: "webhook".into(),
         endpoint_id: endpoint.as_ref().map_or("", |_| "orders").into(),
         group: None,
+        counted: 0,
         event_id: Some("evt_7".into()),
         attempt: 1,
         failures: 0,

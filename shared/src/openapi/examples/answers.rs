@@ -6,6 +6,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::AT;
+use super::actions::action_line;
+use super::shown::shown;
 use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
 use crate::accept::bulk::Summary;
 use crate::accept::quotas::Quota;
@@ -42,11 +44,6 @@ use crate::wire::time::Time;
 const JOB: &str = "job_0001KBJ3DW00ZX3VJ5T8M4QY6R7N";
 const DEAD: &str = "job_0001KBJ3DW00H2C9D7E5F3G1A8B6";
 const REQUEST: &str = "01KBJ3DW00ZX3VJ5T8M4QY6R7N";
-
-/// Renders a row as the API shows it; a row that does not fit its type becomes null, which matches no schema.
-pub(super) fn shown<R: DeserializeOwned>(row: Value, show: impl FnOnce(&R) -> Value) -> Value {
-    serde_json::from_value(row).map_or(Value::Null, |row| show(&row))
-}
 
 /// Renders a row that the API shows unchanged.
 fn as_read<R: DeserializeOwned + Serialize>(row: Value) -> Value {
@@ -300,6 +297,7 @@ pub(in crate::openapi) fn export_lines() -> Vec<(&'static str, Value)> {
         ("key", shown(key_row(), |key: &Key| json!(ExportLine::Key { key }))),
         ("group", shown(group_row(), |row: &GroupRow| json!(ExportLine::Group { group: row.into() }))),
         ("cause", shown(cause_row("open"), |row: &CauseRow| json!(ExportLine::Cause { cause: Box::new(row.into()) }))),
+        ("action", action_line(|row| json!(ExportLine::Action { action: Box::new(row.into()) }))),
         ("job", job),
         ("usage", shown(usage_row(), usage)),
         ("next", json!(ExportLine::Next(NextCursor { next_cursor: "AbCdEf" }))),

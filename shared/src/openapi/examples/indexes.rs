@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::AT;
-use super::answers::{batch_results, kept, last_line, shown};
+use super::answers::{batch_results, kept, last_line};
+use super::shown::shown;
 use crate::accept::documents::Documents;
 use crate::index::answer::{Index, WholeIndex};
 use crate::index::find::{SearchMode, SearchResult};

@@ -6,6 +6,7 @@
   AND (?1 ->> 'group' IS NULL OR job_group = ?1 ->> 'group')
   AND (?1 ->> 'event_id' IS NULL OR coalesce(event_id, id) = ?1 ->> 'event_id')
   AND (?1 ->> 'cause' IS NULL OR cause = ?1 ->> 'cause')
+  AND (?1 ->> 'action' IS NULL OR action = ?1 ->> 'action')
   AND (?1 ->> 'reason' IS NULL OR dead_reason = ?1 ->> 'reason')
   AND (?1 ->> 'schedule' IS NULL OR schedule = ?1 ->> 'schedule')
   AND (?1 ->> 'created_after' IS NULL OR created_at >= ?1 ->> 'created_after')

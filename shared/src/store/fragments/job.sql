@@ -10,4 +10,4 @@ json_patch(json_patch(
     'cancel_requested', cancel_requested, 'result_error', result_error,
     'dead_state', dead_state, 'dead_reason', dead_reason, 'note', note, 'next_check_at', next_check_at,
     'completion_due_at', CASE deferred WHEN 1 THEN lease_until END, 'replay_of', replay_of, 'replayed_by', replayed_by)),
-  json_object('cause', cause, 'dies_at', dies_at))
+  json_object('cause', cause, 'dies_at', dies_at, 'action', action))

@@ -1,6 +1,7 @@
 //! The actors: all users of the pipeline in a schedule, and what they use.
 
 pub(crate) mod bulk;
+pub(crate) mod bulk_operators;
 pub(crate) mod clients;
 pub(crate) mod completers;
 pub(crate) mod consumers;

@@ -1,10 +1,12 @@
 //! List of the planted bugs: mistakes that this protocol invites. A search must find each, or an invariant is too weak.
 
+pub mod actions;
 pub mod causes;
 pub mod completions;
 pub mod pairs;
 pub mod recall;
 pub mod sabotage;
+pub mod successors;
 
 use crate::sim::bugs::sabotage::{Bug, Switch};
 use longshore_kit::statements::statements;
@@ -19,7 +21,9 @@ const fn switch(name: &'static str, switch: Switch) -> Bug {
 
 /// Every planted bug.
 fn every() -> impl Iterator<Item = &'static Bug> {
-    [ALL, RARE, SPARE, completions::ALL, completions::SPARE, causes::ALL].into_iter().flatten()
+    [ALL, RARE, SPARE, successors::ALL, completions::ALL, completions::SPARE, causes::ALL, actions::ALL]
+        .into_iter()
+        .flatten()
 }
 
 /// Finds the bug with this name.
@@ -234,13 +238,6 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit("an id whose time is not checked", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
-    edit("a successor whose time is not checked", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
-    edit("a replay with a new event id", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
-    edit(
-        "a resend without its key",
-        &[("insert_successor", "?9 ->> 'key', CASE WHEN ?9 ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0")],
-    ),
-    edit("a second successor", &[("replay", "AND dead_state = 'open'", "AND dead_state <> 'discarded'")]),
     edit(
         "a full store that accepts jobs",
         &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
@@ -265,10 +262,6 @@ pub static ALL: &[Bug] = &[
     // Large payloads.
     switch("a row before its object", Switch::InsertsFirst),
     switch("an object deleted before its row", Switch::DeletesFirst),
-    edit(
-        "a replay that forgets its object",
-        &[("insert_successor", "CASE WHEN ?7 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?7 IS NULL THEN NULL ELSE")],
-    ),
     edit("an orphaned object that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
     edit("a walk that deletes objects with a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
     edit("a walk that deletes vectors", &[("find_orphans", "OR j.kind = 'embed'", "OR 0")]),
@@ -293,14 +286,6 @@ pub static ALL: &[Bug] = &[
             "(tenant, id, attempt) IN (SELECT ?1 ->> 'tenant', value ->> 0, value ->> 1 FROM",
             "(tenant, id, 0) IN (SELECT ?1 ->> 'tenant', value ->> 0, 0 FROM",
         )],
-    ),
-    edit(
-        "a replay of a job that is being erased",
-        &[("replay", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
-    ),
-    edit(
-        "a resend of a job that is being erased",
-        &[("insert_successor", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
     ),
     edit("an erasure of another subject", &[("visit_jobs", "= ?1 ->> 'subject'", ">= ?1 ->> 'subject'")]),
     switch("a row deleted before its evidence", Switch::TrustsOverwrites),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::sim::actors::poison::Poison;
 use crate::sim::actors::receiver::Receiver;
 use crate::sim::actors::repeats::Repeats;
-use crate::sim::actors::{index_versions, indexers, resenders};
+use crate::sim::actors::{bulk_operators, index_versions, indexers, resenders};
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::executor::Executor;
 use crate::sim::engine::faults::{Chances, Fault};
@@ -59,7 +59,6 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
     let queue = Queue::default();
     queue.deliveries_max.set(u32::try_from(random.between(1, 4)).unwrap());
     queue.is_dead.set(random.per_mille(100) && !what.narrow.off.contains(&Fault::QueueDrop));
-    let may_freeze = chances.rate(Fault::Freeze) > 0;
     let has_gaps = random.per_mille(100);
     let is_long = random.per_mille(250);
     // Not drawn: most schedules do not need a tick each minute.
@@ -93,8 +92,9 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
         has_large,
         has_bulk: what.seed % SEEDS_PER_BULK_OR_EXPORT == 5 && !what.narrow.quiet,
         has_exports: what.seed % SEEDS_PER_BULK_OR_EXPORT == 3 && !what.narrow.quiet,
+        has_actions: bulk_operators::is_of(what.seed) && !what.narrow.quiet,
         has_resends: resenders::is_of(what.seed) && !what.narrow.quiet,
-        may_freeze,
+        may_freeze: chances.rate(Fault::Freeze) > 0,
         has_gaps,
         is_long,
         has_schedules,

@@ -8,7 +8,7 @@ use longshore::limits::{DAY_MS, HOUR_MS};
 use crate::sim::actors::consumers::{LastSweep, spawn_sweep};
 use crate::sim::actors::operators;
 use crate::sim::actors::{
-    clients, erasers, exporters, index_versions, indexers, quotas, resenders, restorers, tickers,
+    bulk_operators, clients, erasers, exporters, index_versions, indexers, quotas, resenders, restorers, tickers,
 };
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
@@ -118,6 +118,9 @@ fn start_others(world: &Rc<World>) {
     }
     if world.has_resends {
         resenders::start(world);
+    }
+    if world.has_actions {
+        bulk_operators::start(world);
     }
     if world.has_epochs {
         world.executor.spawn(Doom::default(), restorers::raise(world.clone()));
@@ -235,13 +238,14 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
         if world.number(paused) > 0 {
             operators::resume_all(world);
         }
+        let acting = world.has_actions && bulk_operators::go_on(world);
         spawn_sweep(world, last);
         run_until(world, world.now() + SWEEP_IN_CALM_MS)?;
         let settled = world.executor.tasks_alive() == 0 && world.queue.is_empty() && world.orders_open.get() == 0;
         let next = next_work(world);
         let quiet = last.borrow().as_ref().is_some_and(longshore::sweep::Swept::is_quiet);
         let erasing = erasers::is_open(world);
-        if settled && quiet && next.is_none() && !erasing {
+        if settled && quiet && next.is_none() && !erasing && !acting {
             return Ok(());
         }
         if world.now() > until {
@@ -251,6 +255,7 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
         if settled
             && quiet
             && !erasing
+            && !acting
             && let Some(next) = next
         {
             // Sweeps in between would find nothing, as the quiet one just did: the next one with work runs after that.

@@ -87,6 +87,7 @@ pub(crate) struct World {
     /// True if a tenant is exported while everything else continues.
     pub(crate) has_exports: bool,
     /// True if some endpoints keep payloads, and finished jobs are resent.
+    pub(crate) has_actions: bool,
     pub(crate) has_resends: bool,
     /// True if some payloads are stored as objects.
     pub(crate) has_large: bool,

@@ -1,0 +1,6 @@
+-- Finds the jobs of an action's next step: those that its filter selects among ?2 rows, and the last row, with which the next step
+-- continues. ?1 and ?2 as in action_jobs.sql, ?3 the jobs to return.
+WITH v AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY at, id) AS number, count(*) OVER () AS read FROM (
+-- include: action_jobs.sql
+))
+SELECT json_array(id, at, kind, payload_bytes, matched, read) FROM v WHERE matched OR number = read ORDER BY at, id LIMIT ?3
