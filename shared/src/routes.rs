@@ -30,6 +30,7 @@ pub enum Operation {
     ResolveCause,
     IgnoreCause,
     ReopenCause,
+    ReadStatus,
     ListEndpoints,
     PutEndpoint,
     ReadEndpoint,
@@ -146,7 +147,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 61] = [
+pub const ROUTES: [Route; 62] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -169,6 +170,7 @@ pub const ROUTES: [Route; 61] = [
     route("POST", "/v1/causes/{id}/resolve", Op::ResolveCause, Scope::Operate),
     route("POST", "/v1/causes/{id}/ignore", Op::IgnoreCause, Scope::Operate),
     route("POST", "/v1/causes/{id}/reopen", Op::ReopenCause, Scope::Operate),
+    route("GET", "/v1/status", Op::ReadStatus, Scope::JobsRead),
     route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
     route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
     route("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Scope::JobsRead),

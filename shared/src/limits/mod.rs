@@ -5,13 +5,16 @@
 mod bulk;
 mod causes;
 mod claims;
+pub mod cost;
 pub mod plan;
 mod platform;
+mod status;
 
 pub use bulk::*;
 pub use causes::*;
 pub use claims::*;
 pub use platform::*;
+pub use status::*;
 
 // ---- Time: clocks, leases, the sweep ----
 

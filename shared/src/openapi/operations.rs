@@ -9,6 +9,7 @@ mod export;
 mod indexes;
 mod jobs;
 mod schedules;
+mod status;
 mod usage;
 
 use serde_json::{Value, json};
@@ -83,6 +84,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::ResolveCause => causes::resolve_cause(),
         Op::IgnoreCause => causes::ignore_cause(),
         Op::ReopenCause => causes::reopen_cause(),
+        Op::ReadStatus => status::read_status(),
         Op::ListEndpoints => endpoints::list_endpoints(),
         Op::PutEndpoint => endpoints::put_endpoint(),
         Op::ReadEndpoint => endpoints::read_endpoint(),
