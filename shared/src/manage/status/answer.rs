@@ -225,9 +225,8 @@ impl<'a> StatusOf<'a> {
 
     fn storage(&self) -> Storage {
         let (row, bytes, bytes_max) = (&self.read.row, self.read.size_bytes, self.settings.plan.database_bytes);
-        let growth = (|| {
-            Some(Growth { bytes: bytes?, bytes_before: row.size_before?, ms: row.now - row.size_before_at? })
-        })();
+        let growth =
+            (|| Some(Growth { bytes: bytes?, bytes_before: row.size_before?, ms: row.now - row.size_before_at? }))();
         Storage {
             bytes,
             bytes_max,

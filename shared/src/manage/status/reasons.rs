@@ -259,8 +259,8 @@ impl StatusCause {
 
     fn reason(&self, now: i64) -> Reason {
         let cause = &self.cause;
-        let [dead, retrying, held] = [cause.dead, cause.retrying, cause.held]
-            .map(|read| Counted::up_to(read, STATUS_CAUSE_JOBS_COUNTED_MAX));
+        let [dead, retrying, held] =
+            [cause.dead, cause.retrying, cause.held].map(|read| Counted::up_to(read, STATUS_CAUSE_JOBS_COUNTED_MAX));
         let waiting = Counted::sum([retrying, held]);
         let place = match (self.endpoint(), cause.host.as_deref(), cause.kind.as_deref()) {
             (Some(endpoint), ..) => format!(" to endpoint `{endpoint}`"),

@@ -178,7 +178,8 @@ fn the_class_of_an_error_is_somebodys_fault() {
         let reason = status(&read)["reasons"][0].clone();
         assert_eq!((&reason["code"], &reason["fault"]), (&json!(code), &fault), "{class}");
     }
-    let late = cause(json!({"class": null, "endpoint": null, "kind": null, "status": null, "text": "a deadline passed"}));
+    let late =
+        cause(json!({"class": null, "endpoint": null, "kind": null, "status": null, "text": "a deadline passed"}));
     let reason = status(&StatusRead { causes: vec![late], ..read() })["reasons"][0].clone();
     assert_eq!((&reason["fault"], &reason["level"]), (&Value::Null, &json!("failing")), "{reason}");
 }

@@ -184,7 +184,8 @@ impl Usage {
             ("queue operations", used.queue_operations, allowed.queue_operations),
             ("requests", used.requests, allowed.requests),
         ];
-        let exceeded = all.into_iter().filter(|(_, used, allowed)| allowed.per == Period::Day && *used > allowed.amount);
+        let exceeded =
+            all.into_iter().filter(|(_, used, allowed)| allowed.per == Period::Day && *used > allowed.amount);
         exceeded.map(|(name, used, allowed)| (name, used, allowed.amount)).collect()
     }
 }

@@ -54,7 +54,8 @@ pub(in crate::openapi) fn status() -> Value {
                 causes: vec![cause],
                 has_more: false,
                 held: Vec::new(),
-                usage: serde_json::from_value(json!({"pairs": 3, "today": 150_000, "day": 440_000, "recent": 57_000})).ok(),
+                usage: serde_json::from_value(json!({"pairs": 3, "today": 150_000, "day": 440_000, "recent": 57_000}))
+                    .ok(),
                 size_bytes: Some(BYTES.0),
             };
             let queues = Some(std::slice::from_ref(&queue));

@@ -10,9 +10,7 @@ pub(super) fn read_status() -> OperationDoc {
                        sees its jobs, endpoints and causes, and the crons, queues and storage of the deployment. A key \
                        for all tenants also sees the estimated usage of the account; without a tenant it sees all tenants. \
                        Every count stops at a limit and has `at_least`.";
-    describe(DEPLOYMENT, "Reports what fails", description).takes(&["Longshore-Tenant", "tenant"]).answers::<Status<'_>>(
-        200,
-        "The status, also if something fails.",
-        examples::status(),
-    )
+    describe(DEPLOYMENT, "Reports what fails", description)
+        .takes(&["Longshore-Tenant", "tenant"])
+        .answers::<Status<'_>>(200, "The status, also if something fails.", examples::status())
 }
