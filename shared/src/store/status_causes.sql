@@ -1,4 +1,4 @@
--- Reads the open causes of waiting jobs and of dead letters, with the state of their endpoints. It steps from one cause to the next
+-- Reads the open causes of waiting jobs and of dead letters, with the time since which their endpoints fail. It steps from one cause to the next
 -- in both indexes, so it reads an entry for each cause, not for each job. A cause that an operator has set aside, or that has no
 -- row, is null. ?1 {"from","to","counted"}: the first and the last tenant, and the jobs to count; ?2 steps in each index, and one.
 WITH RECURSIVE dead(pair) AS (
@@ -21,9 +21,7 @@ found(pair) AS MATERIALIZED (SELECT i.pair FROM dead i UNION SELECT i.pair FROM 
 SELECT CASE
   WHEN v.state = 'open' OR (v.state = 'ignored' AND v.until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)) THEN json_patch(
 -- include: cause.sql
-    , json_object(
-      'failing_since', (SELECT e.failing_since FROM endpoints e WHERE e.tenant = v.tenant AND e.id = v.endpoint),
-      'paused_reason', (SELECT e.paused_reason FROM endpoints e WHERE e.tenant = v.tenant AND e.id = v.endpoint)))
+    , json_object('failing_since', (SELECT e.failing_since FROM endpoints e WHERE e.tenant = v.tenant AND e.id = v.endpoint)))
   ELSE 'null' END
 FROM found i LEFT JOIN causes v ON v.tenant = i.pair ->> 0 AND v.id = i.pair ->> 1
 WHERE i.pair IS NOT NULL AND i.pair ->> 1 <> '' AND i.pair ->> 0 <= ?1 ->> 'to'

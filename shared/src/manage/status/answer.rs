@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 
-use super::growth::Growth;
+use super::of::{QueueBacklog, StatusOf, Storage};
 use super::read::StatusRead;
 use super::reasons::{Level, Reason, judge};
 use super::usage::Usage;
 use crate::limits::{CAUSE_JOBS_COUNTED_MAX, STATUS_RECENT_JOBS_MAX, STATUS_RECENT_MS};
 use crate::manage::causes::{Counted, ShownCause};
 use crate::model::state::State;
-use crate::settings::Settings;
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::time::Time;
 
@@ -127,52 +126,6 @@ pub struct PausedEndpoint<'a> {
     held: Counted,
 }
 
-/// Backlog of a queue, as the platform reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct QueueBacklog {
-    /// Name of the queue's binding.
-    pub queue: &'static str,
-    /// Number of messages.
-    pub messages: i64,
-    /// Bytes of the messages.
-    pub bytes: i64,
-    /// Time of the oldest message.
-    pub oldest_at: Option<Time>,
-}
-
-/// Size of the database of jobs.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct Storage {
-    /// Size; null if the platform does not report it.
-    pub(super) bytes: Option<i64>,
-    /// Maximum of the plan.
-    pub(super) bytes_max: i64,
-    /// Percentage of the maximum that is used.
-    pub(super) percent: Option<i64>,
-    /// True if new jobs are refused.
-    pub(super) full: bool,
-    /// Days until new jobs are refused, at the growth of the last one or two days; null if it does not grow or the growth is
-    /// unknown.
-    pub(super) days_until_full: Option<i64>,
-}
-
-/// Everything that a status follows from.
-#[derive(Debug, Clone, Copy)]
-pub struct StatusOf<'a> {
-    /// Rows of the database.
-    pub read: &'a StatusRead,
-    /// Settings of the deployment.
-    pub settings: &'a Settings,
-    /// Tenant of the caller; `None` for all.
-    pub tenant: Option<&'a str>,
-    /// Daily limit that is used up.
-    pub spent: Option<DailyLimit>,
-    /// Backlog of each queue, if the platform reports it.
-    pub queues: Option<&'a [QueueBacklog]>,
-}
-
 impl<'a> StatusOf<'a> {
     /// Judges the deployment.
     pub fn status(self) -> Status<'a> {
@@ -220,19 +173,6 @@ impl<'a> StatusOf<'a> {
             queues: self.queues.map(<[_]>::to_vec),
             storage,
             usage,
-        }
-    }
-
-    fn storage(&self) -> Storage {
-        let (row, bytes, bytes_max) = (&self.read.row, self.read.size_bytes, self.settings.plan.database_bytes);
-        let growth =
-            (|| Some(Growth { bytes: bytes?, bytes_before: row.size_before?, ms: row.now - row.size_before_at? }))();
-        Storage {
-            bytes,
-            bytes_max,
-            percent: bytes.map(|bytes| bytes.saturating_mul(100) / bytes_max),
-            full: self.read.health.storage_full == 1,
-            days_until_full: growth.and_then(|growth| growth.days_until_full(bytes_max)),
         }
     }
 

@@ -2,16 +2,16 @@
 
 mod answer;
 mod growth;
+mod of;
 mod read;
 mod reasons;
 #[cfg(test)]
 mod tests;
 mod usage;
 
-pub use answer::{
-    Crons, FailingEndpoint, JobCounts, OldestDue, PausedEndpoint, QueueBacklog, RecentJobs, Status, StatusOf, Storage,
-};
+pub use answer::{Crons, FailingEndpoint, JobCounts, OldestDue, PausedEndpoint, RecentJobs, Status};
 pub use growth::Growth;
+pub use of::{QueueBacklog, StatusOf, Storage};
 pub use read::{DueRow, StatusCause, StatusHeld, StatusRead, StatusRow, read_status};
 pub use reasons::{Level, Party, Reason, ReasonCode};
 pub use usage::{Allowance, Allowances, Estimate, Forecast, Period, Usage, UsageRow};

@@ -48,14 +48,13 @@ pub struct StatusRow {
     pub size_before_at: Option<i64>,
 }
 
-/// An open cause of waiting jobs or of dead letters, with the state of its endpoint.
+/// An open cause of waiting jobs or of dead letters, with the time since which its endpoint fails.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct StatusCause {
     #[serde(flatten)]
     pub cause: CauseRow,
     pub failing_since: Option<i64>,
-    pub paused_reason: Option<String>,
 }
 
 /// A paused endpoint with held jobs.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answer::{StatusOf, Storage};
+use super::of::{StatusOf, Storage};
 use super::read::{StatusCause, StatusHeld};
 use super::usage::Usage;
 use crate::limits::{
