@@ -39,7 +39,12 @@ impl Usage {
     fn in_bulk(jobs: f64, rows: f64) -> Usage {
         let (flush, message) = (count(FLUSH_OUTCOMES), count(PAID.hint_jobs));
         let one_by_one = Usage::one_by_one(jobs, flush, rows);
-        Usage { operations: one_by_one.operations / message, requests: 0.0, cpu_ms: jobs * CPU_MS_IN_BULK, ..one_by_one }
+        Usage {
+            operations: one_by_one.operations / message,
+            requests: 0.0,
+            cpu_ms: jobs * CPU_MS_IN_BULK,
+            ..one_by_one
+        }
     }
 
     /// Prices of D1, Queues, Workers and R2 without allowances.

@@ -12,8 +12,8 @@ use longshore::model::state::{DeadReason, Decision};
 use longshore::run::settle::{Settlement, settle};
 use longshore::run::usage::ModelUsage;
 use longshore_conformance::stand::{measured, place};
-use longshore_kit::runner::Runner;
 use longshore_kit::client::early_in_a_day;
+use longshore_kit::runner::Runner;
 use serde_json::json;
 
 use crate::{cost, fill, on_d1, success};

@@ -30,7 +30,7 @@ struct Overview<'a> {
     error: Option<String>,
 }
 
-/// What the deployment reports: its status, or only its readiness if there is no key that may see more.
+/// Report of the deployment: its status, or only its readiness if there is no key that may see more.
 enum Report {
     Status(Box<Answer<Status>>),
     Readiness(Box<Answer<Readiness>>),

@@ -391,10 +391,6 @@ pub const ERASE_LEASE_CALLS_MAX: usize = 20;
 pub const DATABASE_BYTES_PAID: i64 = 10_000_000_000;
 /// Maximum size of a D1 database on the free plan: 500 MB.
 pub const DATABASE_BYTES_FREE: i64 = 500_000_000;
-/// Percentage of that size above which the sweep warns and deletes the oldest succeeded jobs early.
-pub const STORAGE_WARN_PERCENT: i64 = 70;
-/// Percentage of that size above which new jobs are refused with `storage-full`, so that no accepted job is lost.
-pub const STORAGE_REFUSE_PERCENT: i64 = 90;
 
 /// Milliseconds of a day.
 pub const DAY_MS: i64 = 86_400_000;

@@ -24,6 +24,10 @@ pub const DUE_AGE_MS_MAX: i64 = 5 * 60_000;
 pub const ENDPOINT_FAILING_MS: i64 = 5 * 60_000;
 /// Age up to which a death shows that something fails now, if no endpoint shows whether it works again.
 pub const DEATH_FRESH_MS: i64 = HOUR_MS;
+/// Percentage of the database's maximum size above which the sweep warns and deletes the oldest succeeded jobs early.
+pub const STORAGE_WARN_PERCENT: i64 = 70;
+/// Percentage of the database's maximum size above which new jobs are refused with `storage-full`, so that no accepted job is lost.
+pub const STORAGE_REFUSE_PERCENT: i64 = 90;
 /// Days until the storage is full below which an operator must make room.
 pub const STORAGE_DAYS_MIN: i64 = 7;
 /// Interval at which the sweep notes the size of the database: four rows a day.

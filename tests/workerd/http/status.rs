@@ -57,8 +57,12 @@ fn a_failing_endpoint_is_found_and_recovers() {
             let all = world.anyone.with_key(&world.key("*", &["jobs:read"]).await.1).get("/v1/status").await.unwrap();
             assert_eq!(only_reason(&all.body)["tenant"], json!(tenant.name));
             assert_eq!((&all.body["tenant"], &all.body["usage"]["estimated"]), (&Value::Null, &json!(true)));
-            let queues: Vec<_> =
-                all.body["queues"].as_array().expect("this runtime reports them").iter().map(|it| &it["queue"]).collect();
+            let queues: Vec<_> = all.body["queues"]
+                .as_array()
+                .expect("this runtime reports them")
+                .iter()
+                .map(|it| &it["queue"])
+                .collect();
             assert_eq!(queues, ["HINTS", "EXPRESS_HINTS", "TASK_HINTS"]);
 
             tenant.endpoint("orders", "/ok", json!({})).await;

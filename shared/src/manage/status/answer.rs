@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::of::{QueueBacklog, StatusOf, Storage};
 use super::read::StatusRead;
 use super::reasons::{Level, Reason, judge};
-use super::usage::Usage;
+use super::usage::PlanUsage;
 use crate::limits::{CAUSE_JOBS_COUNTED_MAX, STATUS_RECENT_JOBS_MAX, STATUS_RECENT_MS};
 use crate::manage::causes::{Counted, ShownCause};
 use crate::model::state::State;
@@ -43,7 +43,7 @@ pub struct Status<'a> {
     queues: Option<Vec<QueueBacklog>>,
     storage: Storage,
     /// Estimated usage of the account; null for keys of one tenant.
-    usage: Option<Usage>,
+    usage: Option<PlanUsage>,
 }
 
 /// Times of the crons, and the switches of the pipeline.
@@ -130,7 +130,7 @@ impl<'a> StatusOf<'a> {
     /// Judges the deployment.
     pub fn status(self) -> Status<'a> {
         let StatusRead { health, row, causes, held, has_more, .. } = self.read;
-        let usage = self.read.usage.map(|usage| Usage::of(&usage, row.now, &self.settings.plan));
+        let usage = self.read.usage.map(|usage| PlanUsage::of(&usage, row.now, &self.settings.plan));
         let storage = self.storage();
         let reasons = judge(&self, storage, usage.as_ref());
         let may_see = |owner: &str| self.tenant.is_none_or(|tenant| tenant == owner);

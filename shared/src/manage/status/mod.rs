@@ -14,4 +14,4 @@ pub use growth::Growth;
 pub use of::{QueueBacklog, StatusOf, Storage};
 pub use read::{DueRow, StatusCause, StatusHeld, StatusRead, StatusRow, read_status};
 pub use reasons::{Level, Party, Reason, ReasonCode};
-pub use usage::{Allowance, Allowances, Estimate, Forecast, Period, Usage, UsageRow};
+pub use usage::{Allowance, Allowances, Estimate, Forecast, Period, PlanUsage, UsageRow};

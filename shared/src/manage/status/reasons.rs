@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::of::{StatusOf, Storage};
 use super::read::{StatusCause, StatusHeld};
-use super::usage::Usage;
+use super::usage::PlanUsage;
 use crate::limits::{
     DEATH_FRESH_MS, DUE_AGE_MS_MAX, ENDPOINT_FAILING_MS, STATUS_CAUSE_JOBS_COUNTED_MAX, STORAGE_DAYS_MIN,
     STORAGE_WARN_PERCENT, TICK_AGE_MS_MAX,
@@ -64,7 +64,7 @@ impl Party {
 
 macro_rules! codes {
     ($($variant:ident $runbook:literal $doc:literal),* $(,)?) => {
-        /// What is wrong.
+        /// Code of a reason.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
         #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
@@ -139,7 +139,7 @@ impl Reason {
 }
 
 /// Lists the reasons, the worst and those of most jobs first.
-pub(super) fn judge(of: &StatusOf<'_>, storage: Storage, usage: Option<&Usage>) -> Vec<Reason> {
+pub(super) fn judge(of: &StatusOf<'_>, storage: Storage, usage: Option<&PlanUsage>) -> Vec<Reason> {
     let mut reasons = crons(of);
     reasons.extend(switches(of));
     reasons.extend(storage_reason(storage));
@@ -209,7 +209,7 @@ fn storage_reason(storage: Storage) -> Option<Reason> {
     Some(Reason::new(Level::Degraded, ReasonCode::StorageFilling, Party::AccountLimit, detail))
 }
 
-fn limits(of: &StatusOf<'_>, usage: Option<&Usage>) -> Vec<Reason> {
+fn limits(of: &StatusOf<'_>, usage: Option<&PlanUsage>) -> Vec<Reason> {
     let spent = of.spent.map(|limit| {
         // Without queue operations the sweep runs the jobs.
         let is_slow = limit == DailyLimit::QueueOperations;
@@ -217,7 +217,7 @@ fn limits(of: &StatusOf<'_>, usage: Option<&Usage>) -> Vec<Reason> {
         let detail = format!("The account has no {limit} left until midnight UTC");
         Reason::new(level, ReasonCode::DailyLimit, Party::AccountLimit, detail)
     });
-    let exceeded = usage.map(Usage::exceeded).unwrap_or_default().into_iter().map(|(name, used, allowed)| {
+    let exceeded = usage.map(PlanUsage::exceeded).unwrap_or_default().into_iter().map(|(name, used, allowed)| {
         let detail = format!("About {used} {name} are expected by midnight UTC; the plan allows {allowed} a day");
         Reason::new(Level::Degraded, ReasonCode::AllowanceForecast, Party::AccountLimit, detail)
     });

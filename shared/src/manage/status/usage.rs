@@ -81,9 +81,9 @@ fn flushes(jobs: i64, ms: i64) -> i64 {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
-    /// From one midnight UTC to the next.
+    /// Day from one midnight UTC to the next.
     Day,
-    /// A month.
+    /// Calendar month.
     Month,
 }
 
@@ -139,8 +139,8 @@ pub struct Forecast {
 /// Estimated usage of the account by this deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct Usage {
-    /// Always true: Cloudflare's dashboard has the measured numbers.
+pub struct PlanUsage {
+    /// Constant true: Cloudflare's dashboard has the measured numbers.
     #[cfg_attr(feature = "openapi", schemars(extend("const" = true)))]
     estimated: bool,
     /// True if the deployment has more tenants than were added up, so all numbers are too low.
@@ -153,9 +153,9 @@ pub struct Usage {
     forecast: Forecast,
 }
 
-impl Usage {
+impl PlanUsage {
     /// Estimates the usage at the time `now`.
-    pub fn of(row: &UsageRow, now: i64, plan: &Plan) -> Usage {
+    pub fn of(row: &UsageRow, now: i64, plan: &Plan) -> PlanUsage {
         let into_day = now.rem_euclid(DAY_MS);
         // The higher pace counts: a limit that is met early is worse than one that is not met.
         let per_day = row.day.max(row.recent * 24 / PACE_HOURS);
@@ -163,7 +163,7 @@ impl Usage {
         let at_midnight = row.today + i64::try_from(to_come).unwrap_or(i64::MAX);
         let month = Estimate::of(row.day * DAYS_PER_MONTH, DAYS_PER_MONTH * MINUTES_PER_DAY * 60_000, plan);
         let is_paid = plan.name == PAID.name;
-        Usage {
+        PlanUsage {
             estimated: true,
             at_least: row.pairs > STATUS_HOURS_MAX,
             plan: plan.name,
@@ -223,7 +223,7 @@ mod tests {
     fn the_forecast_takes_the_higher_pace() {
         let of = |today, day, recent| {
             let row = UsageRow { pairs: 1, today, day, recent };
-            Usage::of(&row, NOON, &FREE).forecast.at_midnight.jobs
+            PlanUsage::of(&row, NOON, &FREE).forecast.at_midnight.jobs
         };
         assert_eq!(of(500, 1_000, 0), 1_000, "half of a day like the last");
         assert_eq!(of(500, 1_000, 300), 500 + 1_200, "100 an hour for 12 hours");
@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_forecast_beyond_the_allowance_of_a_day_is_named() {
-        let of = |day, plan| Usage::of(&UsageRow { pairs: 1, today: day / 2, day, recent: 0 }, NOON, plan).exceeded();
+        let of =
+            |day, plan| PlanUsage::of(&UsageRow { pairs: 1, today: day / 2, day, recent: 0 }, NOON, plan).exceeded();
         assert_eq!(of(3_000, &FREE), []);
         assert_eq!(of(4_000, &FREE), [("queue operations", 12_000, 10_000)]);
         let many: Vec<_> = of(60_000, &FREE).into_iter().map(|(name, ..)| name).collect();
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn more_tenants_than_are_read_make_the_numbers_too_low() {
-        let of = |pairs| Usage::of(&UsageRow { pairs, today: 1, day: 1, recent: 1 }, NOON, &PAID).at_least;
+        let of = |pairs| PlanUsage::of(&UsageRow { pairs, today: 1, day: 1, recent: 1 }, NOON, &PAID).at_least;
         assert_eq!([of(STATUS_HOURS_MAX), of(STATUS_HOURS_MAX + 1)], [false, true]);
     }
 
@@ -250,7 +251,7 @@ mod tests {
     fn only_the_paid_plan_has_a_bill() {
         let bill = |plan| {
             let row = UsageRow { pairs: 1, today: 0, day: 1_000_000, recent: 0 };
-            Usage::of(&row, NOON, plan).forecast.bill_of_month_cents
+            PlanUsage::of(&row, NOON, plan).forecast.bill_of_month_cents
         };
         assert_eq!(bill(&FREE), 0);
         // 30 million jobs: 155.5 million rows, 90 million operations, 32.7 million requests, 180 million ms, 2.6 million puts.
