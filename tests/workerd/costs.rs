@@ -113,14 +113,16 @@ async fn a_status_reads_a_bounded_number_of_rows() {
         let (_, few) = read(Some(&idle.tenant)).await;
         println!("the status of an idle tenant: {few} rows read");
         assert!(few <= 60, "{few}");
-        let of_causes = STATUS_CAUSES_MAX as u64 * (STATUS_CAUSE_JOBS_COUNTED_MAX.unsigned_abs() + 60);
+        // D1 counts a row of a bounded count twice: as it is read, and as it is counted.
+        let counted = |most: i64| 2 * (most.unsigned_abs() + 1);
+        let of_causes = STATUS_CAUSES_MAX as u64 * (counted(STATUS_CAUSE_JOBS_COUNTED_MAX) + 60);
         for tenant in [Some(busy.tenant.as_str()), None] {
             let (status, many) = read(tenant).await;
             println!("the status of {tenant:?}: {many} rows read");
             assert_eq!((status.row.dead, status.has_more), (CAUSE_JOBS_COUNTED_MAX + 1, true));
             assert_eq!(status.causes.len(), STATUS_CAUSES_MAX);
             assert!(status.causes.iter().all(|cause| cause.cause.dead == STATUS_CAUSE_JOBS_COUNTED_MAX + 1));
-            assert!(many <= few + CAUSE_JOBS_COUNTED_MAX.unsigned_abs() + of_causes, "{many}");
+            assert!(many <= few + counted(CAUSE_JOBS_COUNTED_MAX) + of_causes, "{many}");
         }
     })
     .await;

@@ -3,7 +3,8 @@
 use crate::limits::{DAY_MS, HOUR_MS};
 
 /// Maximum jobs of one cause, or of one paused endpoint, that the status counts in each state. With
-/// [`STATUS_CAUSES_MAX`] it bounds the rows that the status reads for causes: 2 x 20 causes x 3 states x 101 rows.
+/// [`STATUS_CAUSES_MAX`] it bounds the rows that the status reads for causes: 2 x 20 causes x 3 states x 101 jobs, each of
+/// which D1 counts twice, are 24,240.
 pub const STATUS_CAUSE_JOBS_COUNTED_MAX: i64 = 100;
 /// Causes of waiting jobs, causes of dead letters, and paused endpoints that the status reads, each.
 pub const STATUS_CAUSES_MAX: usize = 20;
