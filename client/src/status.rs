@@ -13,7 +13,8 @@ use crate::types::{Cause, Counted};
 #[allow(missing_docs)]
 pub struct Status {
     /// Level: `ok`, `degraded` or `failing`.
-    pub status: String,
+    #[serde(rename = "status")]
+    pub level: String,
     pub version: String,
     pub at: String,
     pub tenant: Option<String>,

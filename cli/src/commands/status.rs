@@ -97,13 +97,13 @@ fn show_readiness(context: &Context, health: &Answer<Health>, readiness: &Answer
 
 fn show_status(context: &Context, health: &Answer<Health>, answer: &Answer<Status>) -> Result<u8, Failure> {
     let (output, status) = (context.output, &answer.value);
-    let code = code_of(&status.status);
+    let code = code_of(&status.level);
     if !output.is_table() {
         let (health, report) = (Some(&*health.json), Some(&*answer.json));
-        output.value(&Overview { status: &status.status, health, readiness: None, report, error: None })?;
+        output.value(&Overview { status: &status.level, health, readiness: None, report, error: None })?;
         return Ok(code);
     }
-    output.line(headline(context, &status.status, &health.value))?;
+    output.line(headline(context, &status.level, &health.value))?;
     for reason in &status.reasons {
         let whom = reason.tenant.as_deref().filter(|_| status.tenant.is_none());
         let whom = whom.map(|tenant| format!(" of tenant {}", escaped(tenant))).unwrap_or_default();
@@ -170,10 +170,12 @@ fn show_parts(output: Output, status: &Status) -> Result<(), Failure> {
     status.usage.as_ref().map_or(Ok(()), |usage| show_usage(output, usage))
 }
 
+/// Part of an estimate.
+type Part = fn(&Estimate) -> i64;
+
 /// Shows the estimated usage against the allowances of the plan.
 fn show_usage(output: Output, usage: &Usage) -> Result<(), Failure> {
     let (today, midnight, allowed) = (&usage.today, &usage.forecast.at_midnight, &usage.allowances);
-    type Part = fn(&Estimate) -> i64;
     let parts: [(&str, Part, &Allowance); 4] = [
         ("rows written", |it| it.rows_written, &allowed.rows_written),
         ("queue operations", |it| it.queue_operations, &allowed.queue_operations),

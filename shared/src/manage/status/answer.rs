@@ -17,7 +17,8 @@ use crate::wire::time::Time;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Status<'a> {
     /// Highest level of the reasons; `ok` if there is none.
-    status: Level,
+    #[serde(rename = "status")]
+    level: Level,
     version: &'static str,
     /// Time at which the database was read.
     at: Time,
@@ -142,7 +143,7 @@ impl<'a> StatusOf<'a> {
         let mut by_jobs: Vec<_> = causes.iter().map(|cause| &cause.cause).collect();
         by_jobs.sort_by_key(|cause| -(cause.dead + cause.retrying + cause.held));
         Status {
-            status: reasons.iter().map(|reason| reason.level).max().unwrap_or(Level::Ok),
+            level: reasons.iter().map(|reason| reason.level).max().unwrap_or(Level::Ok),
             version: env!("CARGO_PKG_VERSION"),
             at: Time(row.now),
             tenant: self.tenant,

@@ -57,15 +57,20 @@ pub struct StatusOf<'a> {
 impl StatusOf<'_> {
     /// Measures the storage.
     pub(super) fn storage(&self) -> Storage {
-        let (row, bytes, bytes_max) = (&self.read.row, self.read.size_bytes, self.settings.plan.database_bytes);
-        let growth =
-            (|| Some(Growth { bytes: bytes?, bytes_before: row.size_before?, ms: row.now - row.size_before_at? }))();
+        let (bytes, bytes_max) = (self.read.size_bytes, self.settings.plan.database_bytes);
         Storage {
             bytes,
             bytes_max,
             percent: bytes.map(|bytes| bytes.saturating_mul(100) / bytes_max),
             full: self.read.health.storage_full == 1,
-            days_until_full: growth.and_then(|growth| growth.days_until_full(bytes_max)),
+            days_until_full: self.growth().and_then(|growth| growth.days_until_full(bytes_max)),
         }
+    }
+
+    /// Compares the size of the database with the note of the sweep.
+    fn growth(&self) -> Option<Growth> {
+        let row = &self.read.row;
+        let ms = row.now - row.size_before_at?;
+        Some(Growth { bytes: self.read.size_bytes?, bytes_before: row.size_before?, ms })
     }
 }
