@@ -67,7 +67,8 @@ enum Command {
     Search(search::Options),
     Sign(signature::SignOptions),
     VerifySignature(signature::VerifyOptions),
-    /// Shows in one line whether the deployment works; the exit code is 0 ok, 1 degraded, 2 failing or out of reach.
+    /// Shows what fails, since when, for whom and whose fault it is; the exit code is 0 ok, 1 degraded, 2 failing or out
+    /// of reach.
     Status,
     /// Checks the address, the key, the clock, the crons and the versions, and says what to do.
     Doctor,

@@ -6,6 +6,7 @@ mod error;
 mod manage;
 mod operate;
 mod request;
+mod status;
 mod types;
 
 pub use answer::{Answer, Listed, Reply};
@@ -13,6 +14,10 @@ pub use client::{Client, Connection};
 pub use error::{ClientError, InvalidField, Problem};
 pub use operate::{ChunkResult, ListPage};
 pub use request::Request;
+pub use status::{
+    Allowance, Allowances, Crons, Estimate, Forecast, JobCounts, OldestDue, QueueBacklog, Reason, RecentJobs, Status,
+    Storage, Usage,
+};
 pub use types::{
     AcceptedJob, Action, ActionOutcomes, ActionPreview, Attempt, AttemptEvidence, BatchResult, Canary, Cause,
     CauseJobs, Counted, CreatedKey, DeadLetter, Endpoint, EndpointJobs, Evidence, EvidenceCall, EvidenceMessage,

@@ -105,6 +105,16 @@ impl Proof {
         self.authorized.tenant.clone().ok_or_else(Problem::names_no_tenant)
     }
 
+    /// Returns the tenant of the request; `None` for a `*` key that names none, which means all tenants.
+    pub(crate) fn tenant_or_all(&self) -> Option<&str> {
+        self.authorized.tenant.as_deref()
+    }
+
+    /// Returns true for a key of all tenants.
+    pub(crate) fn is_of_all_tenants(&self) -> bool {
+        self.authorized.all_tenants
+    }
+
     /// Checks that the key is for all tenants. `does` is the operation, for the error text.
     ///
     /// # Errors

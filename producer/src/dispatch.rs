@@ -8,7 +8,7 @@ use longshore::wire::problem::Problem;
 use crate::answer::ApiResponse;
 use crate::api::{
     actions, causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
-    schedules, usage,
+    schedules, status, usage,
 };
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
@@ -40,6 +40,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::IgnoreCause => causes::ignore(context, proof).await,
         Op::ReopenCause => causes::reopen(context, proof).await,
         Op::Actions(operation) => actions::handle(operation, context, proof).await,
+        Op::ReadStatus => status::read(context, proof).await,
         Op::Pause => operate::set_paused(context, proof, true).await,
         Op::Resume => operate::set_paused(context, proof, false).await,
         Op::Restored => operate::restored(context, proof).await,

@@ -31,6 +31,7 @@ pub enum Operation {
     IgnoreCause,
     ReopenCause,
     Actions(ActionOperation),
+    ReadStatus,
     ListEndpoints,
     PutEndpoint,
     ReadEndpoint,
@@ -160,7 +161,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 68] = [
+pub const ROUTES: [Route; 69] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -190,6 +191,7 @@ pub const ROUTES: [Route; 68] = [
     route("POST", "/v1/actions/{id}/pause", Op::Actions(ActionOperation::Pause), Scope::Operate),
     route("POST", "/v1/actions/{id}/resume", Op::Actions(ActionOperation::Resume), Scope::Operate),
     route("POST", "/v1/actions/{id}/abort", Op::Actions(ActionOperation::Abort), Scope::Operate),
+    route("GET", "/v1/status", Op::ReadStatus, Scope::JobsRead),
     route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
     route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
     route("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Scope::JobsRead),

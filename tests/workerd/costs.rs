@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use longshore::limits::plan::PAID;
+use longshore::limits::{CAUSE_JOBS_COUNTED_MAX, STATUS_CAUSE_JOBS_COUNTED_MAX, STATUS_CAUSES_MAX};
+use longshore::manage::status::read_status;
 use longshore::model::attempt::Measured;
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
@@ -11,8 +13,10 @@ use longshore::run::settle::{Settlement, settle};
 use longshore::run::usage::ModelUsage;
 use longshore_conformance::stand::{measured, place};
 use longshore_kit::client::early_in_a_day;
+use longshore_kit::runner::Runner;
+use serde_json::json;
 
-use crate::{cost, on_d1, success};
+use crate::{cost, fill, on_d1, success};
 
 /// Usage costs a row per model and flush, and an index entry for the first row of a day.
 #[tokio::test]
@@ -72,6 +76,53 @@ async fn a_failure_costs_three_rows() {
             let (_, written, _) = cost(stand, settle(stand, &token, &PAID, &[failure(&job, 2, dead)])).await;
             println!("a death: {written} rows written");
             assert_eq!(written, 4);
+        }
+    })
+    .await;
+}
+
+/// Inserts dead letters of 25 causes, and a cause for each.
+async fn fill_dead(runner: &Runner, tenant: &str, count: i64) {
+    let jobs = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)
+        INSERT INTO jobs (tenant, id, state, attempt, run_after, next_check_at, created_at, finished_at, kind, max_attempts,
+          backoff, digest, dead_state, dead_reason, cause)
+        SELECT ?1, 'job_0001K1' || printf('%022d', n), 'dead', 1, 1750000000000, 4000000000000, 1750000000000, 1750000000000,
+          'webhook', 10, 'fast', 'digest', 'open', 'attempts_exhausted', printf('cause_%02d', n % 25)
+        FROM numbers";
+    runner.query(jobs, vec![json!(tenant), json!(count)]).await.unwrap();
+    let causes = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < 25)
+        INSERT INTO causes (tenant, id, kind, endpoint, class, text, first_seen, state, check_at)
+        SELECT ?1, printf('cause_%02d', n), 'webhook', 'orders', 'http_5xx', 'down', 1750000000000, 'open', 4000000000000
+        FROM numbers";
+    runner.query(causes, vec![json!(tenant)]).await.unwrap();
+}
+
+/// The rows that a status reads are bounded by its limits and not by the table: with 20,000 finished and 5,000 dead jobs it
+/// reads the counted dead letters and the counted jobs of its causes.
+#[tokio::test]
+async fn a_status_reads_a_bounded_number_of_rows() {
+    on_d1("status", async |stand, runner| {
+        let (idle, busy) = (stand.case().await, stand.case().await);
+        let read = async |tenant: Option<&str>| {
+            let (status, written, read) = cost(stand, read_status(stand, &stand.settings, tenant, true)).await;
+            assert_eq!(written, 0);
+            (status.unwrap(), read)
+        };
+        fill(runner, &busy.tenant, 20_000).await;
+        fill_dead(runner, &busy.tenant, 5_000).await;
+        let (_, few) = read(Some(&idle.tenant)).await;
+        println!("the status of an idle tenant: {few} rows read");
+        assert!(few <= 60, "{few}");
+        // D1 counts a row of a bounded count twice: as it is read, and as it is counted.
+        let counted = |most: i64| 2 * (most.unsigned_abs() + 1);
+        let of_causes = STATUS_CAUSES_MAX as u64 * (counted(STATUS_CAUSE_JOBS_COUNTED_MAX) + 60);
+        for tenant in [Some(busy.tenant.as_str()), None] {
+            let (status, many) = read(tenant).await;
+            println!("the status of {tenant:?}: {many} rows read");
+            assert_eq!((status.row.dead, status.has_more), (CAUSE_JOBS_COUNTED_MAX + 1, true));
+            assert_eq!(status.causes.len(), STATUS_CAUSES_MAX);
+            assert!(status.causes.iter().all(|cause| cause.cause.dead == STATUS_CAUSE_JOBS_COUNTED_MAX + 1));
+            assert!(many <= few + counted(CAUSE_JOBS_COUNTED_MAX) + of_causes, "{many}");
         }
     })
     .await;

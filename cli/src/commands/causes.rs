@@ -131,7 +131,7 @@ fn what(cause: &Cause) -> String {
     parts.join(" ")
 }
 
-fn counted(counted: &Counted) -> String {
+pub(crate) fn counted(counted: &Counted) -> String {
     if counted.at_least { format!("over {}", counted.count) } else { counted.count.to_string() }
 }
 

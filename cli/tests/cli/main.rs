@@ -5,6 +5,7 @@ mod enqueue;
 mod output;
 mod profiles;
 mod requests;
+mod status;
 mod stories;
 mod support;
 mod watch;

@@ -19,5 +19,6 @@ pub(crate) mod operate;
 pub(crate) mod quotas;
 pub(crate) mod read;
 pub(crate) mod schedules;
+pub(crate) mod status;
 pub(crate) mod usage;
 pub(crate) mod wait;

@@ -3,6 +3,7 @@
 mod d1;
 mod fetch;
 pub mod log;
+mod metrics;
 mod queue;
 mod r2;
 mod requests;

@@ -6,14 +6,17 @@ mod actions;
 mod bulk;
 mod causes;
 mod claims;
+pub mod cost;
 pub mod plan;
 mod platform;
+mod status;
 
 pub use actions::*;
 pub use bulk::*;
 pub use causes::*;
 pub use claims::*;
 pub use platform::*;
+pub use status::*;
 
 // ---- Time: clocks, leases, the sweep ----
 
@@ -390,10 +393,6 @@ pub const ERASE_LEASE_CALLS_MAX: usize = 20;
 pub const DATABASE_BYTES_PAID: i64 = 10_000_000_000;
 /// Maximum size of a D1 database on the free plan: 500 MB.
 pub const DATABASE_BYTES_FREE: i64 = 500_000_000;
-/// Percentage of that size above which the sweep warns and deletes the oldest succeeded jobs early.
-pub const STORAGE_WARN_PERCENT: i64 = 70;
-/// Percentage of that size above which new jobs are refused with `storage-full`, so that no accepted job is lost.
-pub const STORAGE_REFUSE_PERCENT: i64 = 90;
 
 /// Milliseconds of a day.
 pub const DAY_MS: i64 = 86_400_000;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::limits::{CAUSE_JOBS_COUNTED_MAX, EXPORT_WHOLE_PAGE, IGNORE_SECONDS_MAX};
+use crate::limits::{CAUSE_JOBS_COUNTED_MAX, EXPORT_WHOLE_PAGE, IGNORE_SECONDS_MAX, STATUS_CAUSE_JOBS_COUNTED_MAX};
 use crate::model::outcome::{ErrorClass, Fault};
 use crate::ports::{Clock, Database};
 use crate::store::rows::{is_full, read_first, read_rows, unavailable};
@@ -78,7 +78,35 @@ pub struct Counted {
 
 impl Counted {
     fn of(read: i64) -> Counted {
-        Counted { count: read.min(CAUSE_JOBS_COUNTED_MAX), at_least: read > CAUSE_JOBS_COUNTED_MAX }
+        Counted::up_to(read, CAUSE_JOBS_COUNTED_MAX)
+    }
+
+    /// Shows a count that stopped after `most` and one more.
+    pub(crate) fn up_to(read: i64, most: i64) -> Counted {
+        Counted { count: read.min(most), at_least: read > most }
+    }
+
+    /// Shows a count of those that were looked at; `at_least` if there are more.
+    pub(crate) fn partly(read: i64, at_least: bool) -> Counted {
+        Counted { count: read.min(CAUSE_JOBS_COUNTED_MAX), at_least }
+    }
+
+    /// Adds up counts.
+    pub(crate) fn sum<const N: usize>(counts: [Counted; N]) -> Counted {
+        let count = counts.iter().map(|one| one.count).sum();
+        Counted { count, at_least: counts.iter().any(|one| one.at_least) }
+    }
+
+    /// Returns the number that was counted.
+    pub(crate) fn count(self) -> i64 {
+        self.count
+    }
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let over = if self.at_least { "over " } else { "" };
+        write!(to, "{over}{}", self.count)
     }
 }
 
@@ -122,6 +150,15 @@ pub struct ShownCause<'a> {
     endpoint_succeeded_at: Option<Time>,
     /// A job with this cause, to look at its attempts.
     sample_job: Option<&'a str>,
+}
+
+impl<'a> ShownCause<'a> {
+    /// Shows a cause whose jobs were counted up to the limit of the status.
+    pub(crate) fn few(row: &'a CauseRow) -> ShownCause<'a> {
+        let [retrying, held, dead] =
+            [row.retrying, row.held, row.dead].map(|read| Counted::up_to(read, STATUS_CAUSE_JOBS_COUNTED_MAX));
+        ShownCause { retrying, held, dead, ..ShownCause::from(row) }
+    }
 }
 
 impl<'a> From<&'a CauseRow> for ShownCause<'a> {

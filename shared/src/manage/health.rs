@@ -2,16 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{Clock, Database, DatabaseError};
+use crate::limits::TICK_AGE_MS_MAX;
+use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::settings::Settings;
 use crate::store::meta::{probe, setting_meta, stamp};
 use crate::store::rows::read_first;
 use crate::store::{batch, sql};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::problem::Problem;
-
-/// Maximum age of a cron's last tick, in ms. Crons tick every minute; three missed ticks are an outage.
-const TICK_AGE_MS_MAX: i64 = 180_000;
 
 /// Health of the Worker.
 #[derive(Debug, Serialize)]
@@ -148,7 +146,12 @@ impl Readiness {
 /// # Errors
 /// `Unavailable`.
 pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) -> Result<HealthRow, Problem> {
-    read_first(world, sql!("read_health", settings.keys.rotation())).await?.ok_or(Problem::Unavailable)
+    read_first(world, health_statement(settings)).await?.ok_or(Problem::Unavailable)
+}
+
+/// Builds the statement that reads them.
+pub(crate) fn health_statement(settings: &Settings) -> Statement {
+    sql!("read_health", settings.keys.rotation())
 }
 
 /// Returns the daily limit of the database that is used up. `None` if it takes reads and writes, or does not answer.

@@ -14,6 +14,7 @@ pub mod malformed_messages;
 pub mod operate;
 pub mod query;
 pub mod resend;
+pub mod status;
 mod successor;
 pub mod test_delivery;
 pub mod usage;

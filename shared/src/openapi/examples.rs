@@ -4,6 +4,7 @@ pub(super) mod actions;
 mod answers;
 mod indexes;
 mod shown;
+mod status;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use crate::wire::ndjson::as_lines;
 
 pub(super) use answers::*;
 pub(super) use indexes::{document_lines, document_results, index, indexes, search_result, searches, whole_index};
+pub(super) use status::status;
 
 /// Time of all examples: 2026-11-02T08:00:00Z.
 const AT: i64 = 1_793_606_400_000;

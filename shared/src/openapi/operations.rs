@@ -10,6 +10,7 @@ mod export;
 mod indexes;
 mod jobs;
 mod schedules;
+mod status;
 mod usage;
 
 use serde_json::{Value, json};
@@ -87,6 +88,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::IgnoreCause => causes::ignore_cause(),
         Op::ReopenCause => causes::reopen_cause(),
         Op::Actions(operation) => actions::describe_operation(operation),
+        Op::ReadStatus => status::read_status(),
         Op::ListEndpoints => endpoints::list_endpoints(),
         Op::PutEndpoint => endpoints::put_endpoint(),
         Op::ReadEndpoint => endpoints::read_endpoint(),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::limits::{
     DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_ACTIONS_AT_ONCE, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS,
-    REDISPATCH_BACKOFF_MS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
+    REDISPATCH_BACKOFF_MS_MAX, SIZE_NOTED_MS, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
     WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
 };
 use crate::model::hint::Hint;
@@ -116,6 +116,7 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let mut statements = vec![malformed_messages, groups, usage, causes, later, stamp("swept_at")];
     statements.extend(purging_actions(retention));
     statements.extend(rotation::forgetting_all(settings));
+    statements.extend(world.size_bytes().map(|bytes| sql!("note_size", bytes, SIZE_NOTED_MS)));
     batch(world, &statements).await?;
     if let Some(erasure) = stored.erasure {
         swept.erased = erase(world, settings, erasure, stored.now).await?;

@@ -32,6 +32,7 @@ pub mod restoring;
 pub mod secrets;
 pub mod settling;
 pub mod stand;
+pub mod status;
 pub mod sweeping;
 pub mod usage;
 
@@ -59,6 +60,10 @@ macro_rules! for_each_case {
             causes: failures_alike_have_one_cause, a_resolved_cause_comes_back, causes_are_bounded,
                 the_sweep_names_its_causes, a_filtered_page_of_causes_continues, no_evidence_is_no_text,
                 old_causes_are_deleted;
+            status: a_failing_endpoint_is_a_reason_until_its_dead_letters_are_gone, a_resolved_cause_is_no_reason,
+                a_paused_endpoint_is_a_reason_while_it_holds_jobs, a_status_is_of_one_tenant_or_of_all,
+                new_jobs_are_counted_by_state, causes_beyond_the_limit_are_announced,
+                the_growth_of_the_database_is_measured, a_paused_pipeline_is_a_reason;
             completing: a_lease_covers_a_minute, a_deferred_attempt_is_left_alone, a_completion_is_recorded_once,
                 a_completion_comes_before_its_deferral, a_late_outcome_finds_its_entry, a_late_outcome_is_guarded,
                 a_repeated_completion_is_recognised, an_attempt_ended_without_a_completion_is_not_completed,

@@ -19,6 +19,7 @@ use longshore::limits::{
 };
 use longshore::manage::export::{ExportStep, Position, TenantExport};
 use longshore::manage::keys::create_key;
+use longshore::manage::status::read_status;
 use longshore::model::job::{JobRef, mint_id};
 use longshore::model::origin::Origin;
 use longshore::ports::Clock;
@@ -184,6 +185,14 @@ fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let jobs: Vec<_> = lines.filter(|line| line["type"] == "job").map(|job| job["id"].clone()).collect();
     assert_eq!(jobs, expected.into_iter().map(|job| job.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_status_is_one_batch() {
+    let world = Counted::new();
+    world.insert(600, ", next_check_at", &format!(", {NOW} - 1"));
+    let read = read_status(&world, &settings(FREE), None, true).now_or_never().unwrap().unwrap();
+    assert_eq!((world.subrequests.get(), world.statements.get(), read.row.due), (1, 5, 600));
 }
 
 #[test]

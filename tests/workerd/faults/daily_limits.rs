@@ -107,6 +107,10 @@ fn a_day_without_writes_is_reported_and_loses_nothing() {
         ticked.unwrap();
         assert_eq!(calls, 1, "the tick calls once");
         assert_eq!(ready(world, &json!("rows_written")).await.status, 503);
+        let status = tenant.read("/v1/status").await;
+        let of_limit = |reason: &&Value| reason["code"] == "daily_limit";
+        let reason = status["reasons"].as_array().unwrap().iter().find(of_limit).expect("the status names the limit");
+        assert_eq!((&reason["level"], &reason["fault"]), (&json!("failing"), &json!("account_limit")));
         assert_resumed(world, &tenant, &running).await;
     });
 }

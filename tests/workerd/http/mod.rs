@@ -24,5 +24,6 @@ pub(crate) mod rate_limits;
 pub(crate) mod refused_first;
 pub(crate) mod routes;
 pub(crate) mod schedules;
+mod status;
 pub(crate) mod tokens;
 pub(crate) mod wrong_requests;

@@ -260,11 +260,12 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     [first_steps(&tenant.cause_of(&dead).await), steps.to_vec()].concat()
 }
 
-/// Routes that change no job: health and causes.
+/// Routes that change no job: health, status and causes.
 fn first_steps(cause: &str) -> Vec<Step> {
     [
         ("GET", "/healthz", ""),
         ("GET", "/readyz", ""),
+        ("GET", "/v1/status", ""),
         ("GET", "/v1/causes", ""),
         ("GET", "/v1/causes/{id}", cause),
         ("POST", "/v1/causes/{id}/resolve", cause),

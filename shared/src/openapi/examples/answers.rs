@@ -336,7 +336,7 @@ pub(in crate::openapi) fn test_delivery() -> Value {
     shown(job_row(), |row: &JobRow| json!(TestDelivery::of(row, Some(stored_evidence()))))
 }
 
-fn cause_row(state: &str) -> Value {
+pub(super) fn cause_row(state: &str) -> Value {
     json!({
         "id": "cause_q8sJ2mB0r5LkXw1v", "tenant": "acme", "kind": "webhook", "endpoint": "orders", "class": "http_5xx",
         "status": 503, "text": "database is down", "first_seen": AT, "state": state, "until": AT + 3_600_000,
