@@ -1,5 +1,6 @@
 //! Dispatch of the API's operations to their handlers.
 
+use longshore::manage::audit::AUDIT_FILTERS;
 use longshore::manage::endpoints::EndpointChange;
 use longshore::manage::filter::{DEAD_LETTER_FILTERS, JOB_FILTERS};
 use longshore::routes::Operation as Op;
@@ -7,7 +8,7 @@ use longshore::wire::problem::Problem;
 
 use crate::answer::ApiResponse;
 use crate::api::{
-    causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
+    audit, causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
     schedules, usage,
 };
 use crate::authenticate::Proof;
@@ -66,6 +67,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::Search => indexes::search(context, proof).await,
         Op::VerifyIndex => indexes::verify(context, proof).await,
         Op::ListUsage => usage::list(context, proof).await,
+        Op::ListAudit => audit::list(context, proof).await,
         Op::CreateKey => keys::create(context, proof).await,
         Op::ListKeys => keys::list(context, proof).await,
         Op::RevokeKey => keys::revoke(context, proof).await,
@@ -86,6 +88,7 @@ fn parameters(operation: Op) -> &'static [&'static str] {
         Op::ListDeadLetters => DEAD_LETTER_FILTERS,
         Op::ListCauses => &["state", "kind", "endpoint", "since"],
         Op::ReadJob | Op::ReadGroup => &["wait"],
+        Op::ListAudit => &AUDIT_FILTERS,
         Op::ListUsage => &["from", "to"],
         Op::WriteDocuments => &["group", "replace"],
         _ => &[],

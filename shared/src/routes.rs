@@ -54,6 +54,7 @@ pub enum Operation {
     Search,
     VerifyIndex,
     ListUsage,
+    ListAudit,
     CreateKey,
     ListKeys,
     RevokeKey,
@@ -94,6 +95,11 @@ impl Operation {
         matches!(self, Op::Search | Op::Restored)
     }
 
+    /// Returns the name of the operation: its `operationId`.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
     /// True if the operation manages API keys, which `ROOT_TOKEN` also allows.
     pub fn is_of_keys(self) -> bool {
         matches!(self, Op::CreateKey | Op::ListKeys | Op::RevokeKey)
@@ -132,8 +138,14 @@ impl Route {
     pub fn name(&self) -> String {
         match self.does {
             Does::Open(operation) => format!("{operation:?}"),
-            Does::Keyed(operation, _) => format!("{operation:?}"),
+            Does::Keyed(operation, _) => operation.name(),
         }
+    }
+
+    /// True if the operation is recorded in the audit log: what operators and admins change, and the secrets they read.
+    pub fn is_audited(&self) -> bool {
+        let changes = self.method != "GET" && matches!(self.scope(), Some(Scope::Operate | Scope::Admin));
+        changes || matches!(self.operation(), Some(Op::ReadSecret | Op::ReadTenantSecret))
     }
 }
 
@@ -146,7 +158,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 61] = [
+pub const ROUTES: [Route; 62] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -193,6 +205,7 @@ pub const ROUTES: [Route; 61] = [
     route("POST", "/v1/indexes/{name}/search", Op::Search, Scope::JobsRead),
     route("POST", "/v1/indexes/{name}/verify", Op::VerifyIndex, Scope::Operate),
     route("GET", "/v1/usage", Op::ListUsage, Scope::JobsRead),
+    route("GET", "/v1/audit", Op::ListAudit, Scope::Admin),
     route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),

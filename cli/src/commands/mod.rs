@@ -1,6 +1,7 @@
 //! Commands: one file per family.
 
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod causes;
 pub(crate) mod dead;
 pub(crate) mod doctor;

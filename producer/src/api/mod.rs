@@ -1,6 +1,7 @@
 //! Handlers of the API, one file per resource.
 
 pub(crate) mod accept;
+pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod bulk_answer;
 pub(crate) mod causes;

@@ -12,6 +12,7 @@ use crate::index::manage::list_indexes;
 use crate::kinds::{join, shown};
 use crate::limits::plan::Plan;
 use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
+use crate::manage::audit::page_of_audit;
 use crate::manage::causes::page_of_causes;
 use crate::manage::endpoints::list_endpoints;
 use crate::manage::export_line::{ExportLine, ExportedAttempt};
@@ -49,13 +50,14 @@ enum ExportPart {
     Indexes,
     Documents,
     Usage,
+    Audit,
     /// The export is complete.
     End,
 }
 
 impl ExportPart {
     /// All parts in the order of their numbers in cursors.
-    const ALL: [ExportPart; 10] = [
+    const ALL: [ExportPart; 11] = [
         ExportPart::Endpoints,
         ExportPart::Schedules,
         ExportPart::Keys,
@@ -65,6 +67,7 @@ impl ExportPart {
         ExportPart::Indexes,
         ExportPart::Documents,
         ExportPart::Usage,
+        ExportPart::Audit,
         ExportPart::End,
     ];
 
@@ -254,6 +257,12 @@ impl TenantExport {
             ExportPart::Usage => {
                 let (rows, next) = page_of_usage(world, tenant, after).await?;
                 let lines = as_lines(rows.iter().map(|row| ExportLine::Usage { tenant, usage: row.into() }));
+                (self.part, self.after) = next.map_or((ExportPart::Audit, String::new()), |next| (self.part, next));
+                return Ok(lines);
+            }
+            ExportPart::Audit => {
+                let (rows, next) = page_of_audit(world, tenant, after).await?;
+                let lines = as_lines(rows.iter().map(|row| ExportLine::Audit { entry: row.into() }));
                 (self.part, self.after) = next.map_or((ExportPart::End, String::new()), |next| (self.part, next));
                 return Ok(lines);
             }

@@ -1,5 +1,6 @@
 //! Management through the API: jobs and dead letters, endpoints, keys, groups, erasures, the export.
 
+pub mod audit;
 pub mod causes;
 pub mod endpoints;
 pub mod erasures;

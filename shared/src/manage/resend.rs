@@ -10,7 +10,9 @@ use crate::manage::successor::{Changes, Successor, copy_object, time_to_mint};
 use crate::model::job::{JobRef, JobRow};
 use crate::model::state::State;
 use crate::ports::{Blobs, Clock, Database, Statement};
+use crate::routes::Operation;
 use crate::settings::Settings;
+use crate::store::audit::{Operator, Target};
 use crate::store::counted::batch_counting_new;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::sql;
@@ -70,6 +72,7 @@ impl Once<'_> {
 /// `StorageFull`.
 pub async fn resend<W: Database + Blobs + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     job: &JobRef,
     key: Option<&str>,
@@ -93,7 +96,10 @@ pub async fn resend<W: Database + Blobs + Clock>(
     for _ in 0..MINTS_MAX {
         let successor = Successor::mint(world, job, now, &changes).await?;
         let freeing = once.as_ref().map(Once::freeing);
-        let statements = freeing.into_iter().chain(successor.inserting(&changes)).collect();
+        let [inserting, noting_hour] = successor.inserting(&changes);
+        let action = operator.does_to_job(Operation::ResendJob, Target::Job, job);
+        let noting = action.after(json!({"job": successor.job.id})).if_changed();
+        let statements = freeing.into_iter().chain([inserting, noting, noting_hour]).collect();
         let made = std::slice::from_ref(&successor.job);
         batch_counting_new(world, made, statements).await.map_err(|error| unavailable(&error))?;
         match read_job(world, &successor.job).await {

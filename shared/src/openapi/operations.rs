@@ -2,6 +2,7 @@
 //! method, path, scope, and the errors that all operations of a form share.
 
 mod admin;
+mod audit;
 mod causes;
 mod endpoints;
 mod erasures;
@@ -24,6 +25,7 @@ const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const INDEXES: &str = "Indexes";
 const USAGE: &str = "Usage";
+const AUDIT: &str = "Audit";
 const KEYS: &str = "Keys";
 const EXPORT: &str = "Export";
 const ERASURE: &str = "Erasure";
@@ -39,6 +41,7 @@ pub(super) fn tags() -> Value {
         {"name": SCHEDULES, "description": "Jobs on a cron schedule: one job per occurrence."},
         {"name": INDEXES, "description": "Documents that are chunked, embedded, and found by words, vectors, or both."},
         {"name": USAGE, "description": "Calls of jobs to embedding providers."},
+        {"name": AUDIT, "description": "What operators and admins changed."},
         {"name": KEYS, "description": "API keys, managed by admins and `ROOT_TOKEN`."},
         {"name": EXPORT, "description": "All stored data of a tenant."},
         {"name": ERASURE, "description": "Deletion of a tenant, or of one subject of its jobs, with a receipt."},
@@ -107,6 +110,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::Search => indexes::search(),
         Op::VerifyIndex => indexes::verify_index(),
         Op::ListUsage => usage::list_usage(),
+        Op::ListAudit => audit::list_audit(),
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),

@@ -5,6 +5,6 @@ UPDATE jobs SET
   finished_at = CASE state WHEN 'running' THEN NULL ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   next_check_at = CASE state WHEN 'running' THEN next_check_at ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3 END,
   cancel_requested = 1
-WHERE tenant = ?1 AND id = ?2 AND +state IN ('scheduled', 'queued', 'running', 'retrying', 'held')
-  AND (+state <> 'running' OR cancel_requested = 0)
+WHERE tenant = ?1 AND id = ?2 AND
+-- include: may_cancel.sql
 RETURNING json_object('id', id)

@@ -63,7 +63,7 @@ impl Caller {
             Rights::Key(scopes, _) if !scopes.iter().any(|scope| scope.allows(needed)) => 403,
             Rights::Key(_, Of::StrangerNamingOwner) => 403,
             Rights::Key(_, Of::Owner | Of::Stranger) if route.is_for_all_tenants() => 403,
-            Rights::Key(_, Of::All) if !route.is_for_all_tenants() && !route.is_of_keys() => 400,
+            Rights::Key(_, Of::All) if !route.may_name_no_tenant() => 400,
             Rights::Key(..) => self.allowed(route),
         }
     }
