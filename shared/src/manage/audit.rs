@@ -65,10 +65,10 @@ pub struct AuditEntry<'a> {
     address: Option<&'a str>,
     /// Id of the request, as in its `longshore-request-id` header.
     request_id: &'a str,
-    /// What the change replaced; null if nothing.
+    /// State before the change; null if there was none.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Json>"))]
     before: Option<&'a RawValue>,
-    /// Result of the change; null if nothing is left, and for a read of a secret.
+    /// State after the change; null if nothing is left, and for a read of a secret.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Json>"))]
     after: Option<&'a RawValue>,
 }

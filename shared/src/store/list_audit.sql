@@ -1,7 +1,8 @@
 -- Lists one page of the audit log of a tenant, the newest first. ?1 {"tenant","before_id","from_id"} and the filters, ?2 the rows
 -- to read, ?3 the rows to return.
 SELECT
--- include: audit_row.sql
+json_object('tenant', tenant, 'id', id, 'at', at, 'key', key_id, 'operation', operation, 'kind', target_kind, 'target', target,
+  'address', address, 'before', json(state_before), 'after', json(state_after))
 FROM (SELECT * FROM audit WHERE tenant = ?1 ->> 'tenant' AND id < ?1 ->> 'before_id' AND id >= ?1 ->> 'from_id'
   ORDER BY id DESC LIMIT ?2)
 WHERE (?1 ->> 'key' IS NULL OR key_id = ?1 ->> 'key')

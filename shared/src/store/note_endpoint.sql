@@ -10,7 +10,7 @@ FROM (SELECT
     'state', coalesce((SELECT CASE state WHEN 'deleted' THEN 'active' ELSE state END FROM endpoints
       WHERE tenant = ?2 ->> 'tenant' AND id = ?2 ->> 'id'), 'active'),
     'url', substr(?2 ->> 'url', 1, instr((?2 ->> 'url') || '?', '?') - 1), 'service', ?2 ->> 'service',
-    'headers', (SELECT json_group_array(h.value ->> 0) FROM json_each(?2, '$.headers') h),
+    'headers', json((SELECT json_group_array(h.value ->> 0) FROM json_each(?2, '$.headers') h)),
     'timeout_seconds', ?2 ->> 'timeout_seconds', 'connections', ?2 ->> 'connections', 'schedule', ?2 ->> 'backoff',
     'max_attempts', ?2 ->> 'max_attempts', 'evidence', ?2 ->> 'evidence', 'keep_payload', ?2 -> 'keep_payload',
     'dead_letter_on', ?2 -> 'dead_letter_on', 'redact', ?2 -> 'redact') AS state_after) v

@@ -35,16 +35,8 @@ impl<'a, S: Store> Indexed<'a, S> {
 
     pub(super) async fn make(&self) {
         let body = json!({"provider": "builtin", "chunk_chars": 200, "overlap_chars": 0}).to_string();
-        put_index(
-            self.0.stand,
-            &operator(self.0.stand),
-            &self.0.stand.settings,
-            &self.0.tenant,
-            INDEX,
-            body.as_bytes(),
-        )
-        .await
-        .unwrap();
+        let (stand, tenant) = (self.0.stand, &self.0.tenant);
+        put_index(stand, &operator(stand), &stand.settings, tenant, INDEX, body.as_bytes()).await.unwrap();
     }
 
     /// Accepts a change of the index, a millisecond after the previous one: ids define the order of acceptance.

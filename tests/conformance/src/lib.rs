@@ -6,6 +6,7 @@
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod accepting;
+pub mod audit_lists;
 pub mod auditing;
 pub mod causes;
 pub mod claiming;
@@ -47,8 +48,9 @@ macro_rules! for_each_case {
                 a_full_store_refuses, a_key_may_only_write_its_tenant, a_job_keeps_its_trace;
             auditing: a_change_of_a_job_is_one_entry, a_change_of_a_cause_is_one_entry, a_change_of_an_endpoint_is_one_entry,
                 a_change_of_a_schedule_is_one_entry, a_change_of_a_tenant_is_one_entry,
-                a_change_of_the_deployment_is_one_entry, a_submitted_job_is_one_entry, an_entry_has_no_secret,
-                entries_are_filtered_and_paged, entries_are_erased_and_deleted_by_age, a_request_has_one_entry;
+                a_change_of_the_deployment_is_one_entry, a_submitted_job_is_one_entry;
+            audit_lists: an_entry_has_no_secret, entries_are_filtered_and_paged,
+                entries_are_erased_and_deleted_by_age, a_request_has_one_entry;
             repeating: a_late_repeat_returns_its_job, a_refused_new_job_writes_nothing, an_ended_key_returns_no_job,
                 a_reached_quota_still_answers_repeats;
             claiming: a_claim_is_a_log_entry, a_claim_is_exclusive, a_repeated_claim_reads_the_same_rows,
