@@ -1,6 +1,6 @@
 //! Cases of what the audit log holds: its list, its secrets, its erasure and its retention.
 
-use longshore::limits::{AUDIT_MS, HOUR_MS};
+use longshore::limits::AUDIT_MS;
 use longshore::manage::audit::{AuditFilter, AuditRow, list_audit};
 use longshore::manage::endpoints::{EndpointChange, change_endpoint, put_endpoint, read_tenant_secret, rotate_secret};
 use longshore::manage::erasures::request_erasure;
@@ -9,10 +9,10 @@ use longshore::manage::operate::{discard, replay, retry_now};
 use longshore::model::job::JobRef;
 use longshore::schedules::manage::{delete_schedule, put_schedule};
 use longshore::store::audit::Operator;
-use longshore::sweep::sweep;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::erasing::AGE_MS;
 use super::stand::{OPERATOR, Stand, Store, operator};
 
 /// No entry has a secret, a token, a payload or a note.
@@ -94,22 +94,25 @@ pub async fn entries_are_filtered_and_paged<S: Store>(stand: &Stand<S>) {
 /// An erased tenant keeps only the entry of its erasure, and old entries are deleted.
 pub async fn entries_are_erased_and_deleted_by_age<S: Store>(stand: &Stand<S>) {
     let (case, neighbour) = (stand.case().await, stand.case().await);
+    let age = async |ms: i64| {
+        let sql = "UPDATE audit SET at = at - ?2 WHERE tenant = ?1 RETURNING ''";
+        stand.sql(sql, vec![case.tenant.as_str().into(), ms.into()]).await.len()
+    };
     case.endpoint("shop").await;
-    request_erasure(stand, &operator(stand), &case.tenant, Some("canary")).await.unwrap();
-    case.make_past(60_000).await;
-    for _ in 0..3 {
-        request_erasure(stand, &operator(stand), &case.tenant, None).await.unwrap();
-    }
-    case.make_past(2 * HOUR_MS).await;
-    for _ in 0..4 {
-        sweep(stand, &stand.settings).await.unwrap();
-    }
+    case.erasure(Some("canary")).await;
+    assert_eq!(age(AGE_MS).await, 3, "the key, the endpoint and the erasure of the subject");
+    let erasure = case.erasure(None).await;
+    case.erasure(None).await;
+    case.finish(&erasure).await;
     let [entry] = &case.audit(&AuditFilter::default()).await[..] else { panic!("{:?}", case.entries().await) };
     assert_eq!((entry.operation.as_str(), entry.target.as_str()), ("EraseTenant", case.tenant.as_str()));
-    assert_eq!(neighbour.entries().await.len(), 1, "its key");
-    case.make_past(AUDIT_MS).await;
-    sweep(stand, &stand.settings).await.unwrap();
+    age(AUDIT_MS - AGE_MS).await;
+    case.sweep().await;
+    assert_eq!(case.entries().await.len(), 1, "a little younger");
+    age(AGE_MS).await;
+    case.sweep().await;
     assert!(case.entries().await.is_empty());
+    assert_eq!(neighbour.entries().await.len(), 1, "its key");
 }
 
 /// A repeated batch, whose first answer was lost, finds its row.
