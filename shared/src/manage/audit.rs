@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::limits::{AUDIT_SKEW_MS, EXPORT_WHOLE_PAGE, PAGE_ROWS_READ_MAX};
 use crate::model::job::mint_ulid;
 use crate::ports::{Clock, Database};
-use crate::routes::ROUTES;
+use crate::routes::{ROUTES, Route};
 use crate::store::audit::request_of;
 use crate::store::rows::unavailable;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
@@ -107,7 +107,7 @@ pub struct AuditFilter {
 
 /// Returns the names of all audited operations.
 pub fn audited_operations() -> Vec<String> {
-    ROUTES.iter().filter(|route| route.is_audited()).map(|route| route.name()).collect()
+    ROUTES.iter().filter(|route| route.is_audited()).map(Route::name).collect()
 }
 
 impl AuditFilter {
