@@ -72,7 +72,9 @@ async fn all_rows(world: &World) -> BTreeMap<String, Vec<Value>> {
     let mut all = BTreeMap::new();
     for table in world.runner.query(tables, vec![]).await.unwrap().iter().map(name) {
         let mut rows = world.runner.query(&format!("SELECT * FROM {table}"), vec![]).await.unwrap();
-        rows.iter_mut().for_each(|row| drop(row.remove("last_used_at")));
+        for row in &mut rows {
+            row.remove("last_used_at");
+        }
         all.insert(table, rows.into_iter().map(|row| json!(row)).collect());
     }
     for table in world.runner.index_rows(tables, vec![]).await.unwrap().iter().map(name) {
