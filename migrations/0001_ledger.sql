@@ -291,6 +291,25 @@ CREATE TABLE usage (
 -- Rows that are deleted by age. The day of a row never changes: only the first call of a day and model writes an entry.
 CREATE INDEX usage_by_day ON usage (day);
 
+-- Audit log: one row for each change that an operator made, in the batch of the change. No values that are sealed, no payloads
+-- and no tokens.
+CREATE TABLE audit (
+  tenant TEXT NOT NULL,              -- tenant of the target; * for the whole deployment and for keys of all tenants
+  id TEXT NOT NULL,                  -- aud_ + id of the request, a ULID: a repeated batch finds its row
+  at INTEGER NOT NULL,
+  key_id TEXT NOT NULL,              -- API key of the operator; root for ROOT_TOKEN
+  operation TEXT NOT NULL,           -- operationId of the API, such as CancelJob
+  target_kind TEXT NOT NULL,         -- job, dead_letter, cause, endpoint, schedule, index, key, tenant, erasure, deployment
+  target TEXT NOT NULL,              -- id or name of the target
+  address TEXT,                      -- IP address of the caller; NULL if the platform reported none
+  state_before TEXT CHECK (state_before IS NULL OR json_valid(state_before)), -- what the change replaced; NULL: the target is new
+  state_after TEXT CHECK (state_after IS NULL OR json_valid(state_after)),    -- result of the change; NULL: nothing is left
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- The audit log is deleted by age. Actions of operators are rare, so an index entry for each is cheap.
+CREATE INDEX audit_by_age ON audit (at);
+
 CREATE TABLE tenant_hours (
   hour INTEGER NOT NULL,             -- milliseconds since 1970 / 3,600,000
   tenant TEXT NOT NULL,

@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    actions, api, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search, signature,
-    status, tail, why,
+    actions, api, audit, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search,
+    signature, status, tail, why,
 };
 use crate::context::Global;
 use crate::deploy::{Options, deploy};
@@ -58,6 +58,8 @@ enum Command {
     /// Shows, runs, pauses and deletes schedules.
     #[command(subcommand)]
     Schedules(schedules::Command),
+    /// Lists what operators and admins changed, the newest first; needs the scope `admin`.
+    Audit(audit::Filter),
     /// Lists, creates and revokes API keys; needs the scope `admin`.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -99,6 +101,7 @@ impl Arguments {
             Command::Enqueue(options) => enqueue::run(&global.context()?, &options),
             Command::Endpoints(command) => endpoints::run(&global.context()?, &command),
             Command::Schedules(command) => schedules::run(&global.context()?, &command),
+            Command::Audit(filter) => audit::run(&global.context()?, &filter),
             Command::Keys(command) => keys::run(&global.context()?, &command),
             Command::Index(command) => index::run(&global.context()?, &command),
             Command::Search(options) => search::run(&global.context()?, &options),

@@ -1,6 +1,7 @@
 //! Blocking client of Longshore's API. Each answer has its JSON as it was received and the fields that callers read.
 
 mod answer;
+mod audit;
 mod client;
 mod error;
 mod manage;
@@ -10,6 +11,7 @@ mod status;
 mod types;
 
 pub use answer::{Answer, Listed, Reply};
+pub use audit::{AuditEntry, AuditTarget};
 pub use client::{Client, Connection};
 pub use error::{ClientError, InvalidField, Problem};
 pub use operate::{ChunkResult, ListPage};

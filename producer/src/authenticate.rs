@@ -1,11 +1,14 @@
 //! Authentication and authorization: the bearer token of a request, its tenant, and the proof that its key has the
 //! scope of the route. Only [`Principal::prove`] creates such a proof; the dispatch passes it to the handlers.
 
+use std::net::IpAddr;
+
 use longshore::accept::authorize::{Authorized, Caller, authorize, authorize_root};
 use longshore::cloudflare::{CloudflareWorld, variable};
 use longshore::model::origin::Origin;
 use longshore::routes::Operation;
 use longshore::security::key::{Scope, parse};
+use longshore::store::audit::{Operator, ROOT};
 use longshore::wire::checks::check_name;
 use longshore::wire::invalid::InvalidField;
 use longshore::wire::problem::Problem;
@@ -131,10 +134,25 @@ impl Proof {
         self.authorized.tenant.clone().unwrap_or_else(|| "*".into())
     }
 
+    /// Returns the operator for the audit log: the key, its address, and the request.
+    pub(crate) fn operator(&self, context: &ApiContext) -> Operator {
+        let key = match &self.principal.who {
+            Who::Root(_) => ROOT,
+            Who::Key(caller) => &caller.token.id,
+        };
+        Operator::new(key, caller_address(context), &context.request_id)
+    }
+
     /// Returns the principal of this proof.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
+}
+
+/// Returns the IP address of the caller, which Cloudflare adds to each request; `None` for any other text.
+fn caller_address(context: &ApiContext) -> Option<String> {
+    let address: IpAddr = context.request.header("cf-connecting-ip")?.parse().ok()?;
+    Some(address.to_canonical().to_string())
 }
 
 pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {

@@ -1,5 +1,6 @@
 //! Dispatch of the API's operations to their handlers.
 
+use longshore::manage::audit::AUDIT_FILTERS;
 use longshore::manage::endpoints::EndpointChange;
 use longshore::manage::filter::{DEAD_LETTER_FILTERS, JOB_FILTERS};
 use longshore::routes::{ActionOperation, Operation as Op};
@@ -7,8 +8,8 @@ use longshore::wire::problem::Problem;
 
 use crate::answer::ApiResponse;
 use crate::api::{
-    actions, causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
-    schedules, status, usage,
+    actions, audit, causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas,
+    read, schedules, status, usage,
 };
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
@@ -68,6 +69,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::Search => indexes::search(context, proof).await,
         Op::VerifyIndex => indexes::verify(context, proof).await,
         Op::ListUsage => usage::list(context, proof).await,
+        Op::ListAudit => audit::list(context, proof).await,
         Op::CreateKey => keys::create(context, proof).await,
         Op::ListKeys => keys::list(context, proof).await,
         Op::RevokeKey => keys::revoke(context, proof).await,
@@ -87,8 +89,9 @@ fn parameters(operation: Op) -> &'static [&'static str] {
         Op::ListJobs => &JOB_FILTERS,
         Op::ListDeadLetters => DEAD_LETTER_FILTERS,
         Op::ListCauses => &["state", "kind", "endpoint", "since"],
-        Op::Actions(ActionOperation::List) => &["state"],
-        Op::ReadJob | Op::ReadGroup | Op::Actions(ActionOperation::Read) => &["wait"],
+        Op::Actions(ActionOperation::ListActions) => &["state"],
+        Op::ReadJob | Op::ReadGroup | Op::Actions(ActionOperation::ReadAction) => &["wait"],
+        Op::ListAudit => &AUDIT_FILTERS,
         Op::ListUsage => &["from", "to"],
         Op::WriteDocuments => &["group", "replace"],
         _ => &[],

@@ -56,6 +56,7 @@ pub enum Operation {
     Search,
     VerifyIndex,
     ListUsage,
+    ListAudit,
     CreateKey,
     ListKeys,
     RevokeKey,
@@ -75,13 +76,13 @@ pub enum Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum ActionOperation {
-    Create,
-    List,
-    Read,
-    ListJobs,
-    Pause,
-    Resume,
-    Abort,
+    CreateAction,
+    ListActions,
+    ReadAction,
+    ListActionJobs,
+    PauseAction,
+    ResumeAction,
+    AbortAction,
 }
 
 /// Operation of a route that requires no key.
@@ -107,6 +108,14 @@ impl Operation {
     /// is a POST, and `restored` sets the epoch.
     pub fn is_of_any_epoch(self) -> bool {
         matches!(self, Op::Search | Op::Restored)
+    }
+
+    /// Returns the name of the operation: its `operationId`.
+    pub fn name(self) -> String {
+        match self {
+            Op::Actions(operation) => format!("{operation:?}"),
+            _ => format!("{self:?}"),
+        }
     }
 
     /// True if the operation manages API keys, which `ROOT_TOKEN` also allows.
@@ -147,8 +156,14 @@ impl Route {
     pub fn name(&self) -> String {
         match self.does {
             Does::Open(operation) => format!("{operation:?}"),
-            Does::Keyed(operation, _) => format!("{operation:?}"),
+            Does::Keyed(operation, _) => operation.name(),
         }
+    }
+
+    /// True if the operation is recorded in the audit log: what operators and admins change, and the secrets they read.
+    pub fn is_audited(&self) -> bool {
+        let changes = self.method != "GET" && matches!(self.scope(), Some(Scope::Operate | Scope::Admin));
+        changes || matches!(self.operation(), Some(Op::ReadSecret | Op::ReadTenantSecret))
     }
 }
 
@@ -161,7 +176,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 69] = [
+pub const ROUTES: [Route; 70] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -184,13 +199,13 @@ pub const ROUTES: [Route; 69] = [
     route("POST", "/v1/causes/{id}/resolve", Op::ResolveCause, Scope::Operate),
     route("POST", "/v1/causes/{id}/ignore", Op::IgnoreCause, Scope::Operate),
     route("POST", "/v1/causes/{id}/reopen", Op::ReopenCause, Scope::Operate),
-    route("POST", "/v1/actions", Op::Actions(ActionOperation::Create), Scope::Operate),
-    route("GET", "/v1/actions", Op::Actions(ActionOperation::List), Scope::JobsRead),
-    route("GET", "/v1/actions/{id}", Op::Actions(ActionOperation::Read), Scope::JobsRead),
-    route("GET", "/v1/actions/{id}/jobs", Op::Actions(ActionOperation::ListJobs), Scope::JobsRead),
-    route("POST", "/v1/actions/{id}/pause", Op::Actions(ActionOperation::Pause), Scope::Operate),
-    route("POST", "/v1/actions/{id}/resume", Op::Actions(ActionOperation::Resume), Scope::Operate),
-    route("POST", "/v1/actions/{id}/abort", Op::Actions(ActionOperation::Abort), Scope::Operate),
+    route("POST", "/v1/actions", Op::Actions(ActionOperation::CreateAction), Scope::Operate),
+    route("GET", "/v1/actions", Op::Actions(ActionOperation::ListActions), Scope::JobsRead),
+    route("GET", "/v1/actions/{id}", Op::Actions(ActionOperation::ReadAction), Scope::JobsRead),
+    route("GET", "/v1/actions/{id}/jobs", Op::Actions(ActionOperation::ListActionJobs), Scope::JobsRead),
+    route("POST", "/v1/actions/{id}/pause", Op::Actions(ActionOperation::PauseAction), Scope::Operate),
+    route("POST", "/v1/actions/{id}/resume", Op::Actions(ActionOperation::ResumeAction), Scope::Operate),
+    route("POST", "/v1/actions/{id}/abort", Op::Actions(ActionOperation::AbortAction), Scope::Operate),
     route("GET", "/v1/status", Op::ReadStatus, Scope::JobsRead),
     route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
     route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
@@ -216,6 +231,7 @@ pub const ROUTES: [Route; 69] = [
     route("POST", "/v1/indexes/{name}/search", Op::Search, Scope::JobsRead),
     route("POST", "/v1/indexes/{name}/verify", Op::VerifyIndex, Scope::Operate),
     route("GET", "/v1/usage", Op::ListUsage, Scope::JobsRead),
+    route("GET", "/v1/audit", Op::ListAudit, Scope::Admin),
     route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),

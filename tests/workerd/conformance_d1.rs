@@ -21,7 +21,7 @@ use longshore::run::settle::{Settlement, settle};
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::put_schedule;
 use longshore::wire::job_queue::JobQueue;
-use longshore_conformance::stand::{measured, place, request};
+use longshore_conformance::stand::{measured, operator, place, request};
 use longshore_conformance::{Case, Stand, Store};
 use longshore_kit::client::early_in_a_minute;
 use longshore_kit::runner::{Options, Runner};
@@ -154,7 +154,7 @@ async fn an_occurrence_costs_four_rows() {
         let case = stand.case().await;
         case.accept_one(request(json!({})), None).await.unwrap();
         let body = request(json!({"cron": "* * * * *"})).to_string();
-        put_schedule(stand, &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap();
+        put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap();
         let (made, written, read) = cost(stand, tick(stand, &stand.settings)).await;
         println!("an idle tick: {read} rows read");
         assert_eq!((made.unwrap(), written), (0, 0));
@@ -229,7 +229,8 @@ async fn a_finished_row_is_small() {
     .await;
 }
 
-/// A kept payload costs no row written or read; a resend writes a job, and one row more for its key.
+/// A kept payload costs no row written or read. A resend writes a job, one row more for its key, and two for its entry in the
+/// audit log.
 #[tokio::test]
 async fn a_kept_payload_costs_no_row() {
     on_d1("kept", async |stand, _| {
@@ -238,7 +239,7 @@ async fn a_kept_payload_costs_no_row() {
         let endpoints = [("a-plain", false), ("b-keeps", true), ("c-last", false)];
         for (id, keep_payload) in endpoints {
             let body = json!({"url": "https://example.com/hook", "keep_payload": keep_payload}).to_string();
-            put_endpoint(stand, &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
+            put_endpoint(stand, &operator(stand), &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
         }
         let mut costs = Vec::new();
         for (endpoint, keep_payload) in &endpoints[..2] {
@@ -250,8 +251,9 @@ async fn a_kept_payload_costs_no_row() {
                 cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs.clone())).await;
             assert_eq!((report.settled, stand.row(&jobs[0]).await.payload.is_some()), (20, *keep_payload));
             costs.push((written, read));
-            for (key, rows) in [(None, 1), (Some("again"), 2), (Some("again"), 0)] {
-                let (answer, written, _) = cost(stand, resend(stand, &stand.settings, &jobs[0], key)).await;
+            for (key, rows) in [(None, 3), (Some("again"), 4), (Some("again"), 0)] {
+                let (answer, written, _) =
+                    cost(stand, resend(stand, &operator(stand), &stand.settings, &jobs[0], key)).await;
                 assert_eq!((answer.is_ok(), written), (*keep_payload, if *keep_payload { rows } else { 0 }), "{key:?}");
             }
         }
@@ -261,7 +263,7 @@ async fn a_kept_payload_costs_no_row() {
 }
 
 /// Statements that read all rows of a tenant, once in an erasure.
-const OF_ALL: [&str; 9] = [
+const OF_ALL: [&str; 10] = [
     "request_erasure",
     "erase_keys",
     "erase_quotas",
@@ -270,6 +272,7 @@ const OF_ALL: [&str; 9] = [
     "erase_groups",
     "erase_hours",
     "erase_usage",
+    "erase_audit",
     "erase_secrets",
 ];
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod causes;
 pub(crate) mod dead;
 pub(crate) mod doctor;

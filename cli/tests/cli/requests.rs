@@ -257,6 +257,36 @@ fn causes_are_listed_with_their_jobs_and_changed() {
 }
 
 #[test]
+fn the_audit_log_is_listed_and_filtered() {
+    let entry = json!({
+        "id": "aud_01", "tenant": "acme", "at": AT, "key": "0f3a9c1be2d47586", "operation": "PauseEndpoint",
+        "target": {"kind": "endpoint", "id": "orders"}, "address": null, "request_id": "01",
+        "before": {"state": "active"}, "after": {"state": "paused\u{1b}"},
+    });
+    let filters = ["--by", "root", "--operation", "PauseEndpoint", "--target", "orders", "--after", AT, "--before", AT];
+    let api = Api::of(page(std::slice::from_ref(&entry), None));
+    let listed = run(&api, &[&["audit"], &filters[..]].concat());
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let line = listed.out.lines().nth(1).unwrap();
+    for cell in ["0f3a9c1be2d47586", "PauseEndpoint", "endpoint orders", r#"{"state":"active"}"#] {
+        assert!(line.contains(cell), "{line}");
+    }
+    assert!(!line.contains('\u{1b}'), "{line}");
+    let [request] = api.received().try_into().unwrap();
+    let expected = "/v1/audit?key=root&operation=PauseEndpoint&target=orders&after=2026-11-02";
+    assert!(request.method == "GET" && request.target.starts_with(expected), "{}", request.target);
+    assert!(request.target.contains("&before=2026-11-02"), "{}", request.target);
+    for format in ["json", "ndjson"] {
+        let api = Api::of(page(std::slice::from_ref(&entry), None));
+        let printed = run(&api, &["audit", "--output", format]);
+        let printed: Value = serde_json::from_str(printed.out.trim()).unwrap();
+        assert_eq!(if format == "json" { &printed["data"][0] } else { &printed }, &entry, "{format}");
+    }
+    let wrong = run(&api, &["audit", "--operation", "CancelJobs"]);
+    assert!(wrong.code == 2 && wrong.err.contains("CancelJob,"), "{wrong:?}");
+}
+
+#[test]
 fn dead_letters_and_jobs_have_the_same_filters() {
     for (list, path) in [("dead", "/v1/dead-letters"), ("jobs", "/v1/jobs")] {
         let api = Api::of(page(&[], None));

@@ -26,13 +26,13 @@ pub(crate) async fn handle(
     proof: &Proof,
 ) -> Result<ApiResponse, Problem> {
     match operation {
-        ActionOperation::Create => create(context, proof).await,
-        ActionOperation::List => list(context, proof).await,
-        ActionOperation::Read => read(context, proof).await,
-        ActionOperation::ListJobs => list_jobs(context, proof).await,
-        ActionOperation::Pause => change(context, proof, ActionChange::Pause).await,
-        ActionOperation::Resume => change(context, proof, ActionChange::Resume).await,
-        ActionOperation::Abort => change(context, proof, ActionChange::Abort).await,
+        ActionOperation::CreateAction => create(context, proof).await,
+        ActionOperation::ListActions => list(context, proof).await,
+        ActionOperation::ReadAction => read(context, proof).await,
+        ActionOperation::ListActionJobs => list_jobs(context, proof).await,
+        ActionOperation::PauseAction => change(context, proof, ActionChange::Pause).await,
+        ActionOperation::ResumeAction => change(context, proof, ActionChange::Resume).await,
+        ActionOperation::AbortAction => change(context, proof, ActionChange::Abort).await,
     }
 }
 
@@ -45,7 +45,7 @@ async fn create(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, 
         let found = preview(&context.world, &tenant, &plan).await?;
         return Ok(ApiResponse::ok(ActionPreview::from(&found)));
     }
-    let row = create_action(&context.world, &tenant, &plan).await?;
+    let row = create_action(&context.world, &proof.operator(context), &tenant, &plan).await?;
     let answer = ApiResponse::json(202, Action::from(&row));
     let location = format!("/v1/actions/{}", row.id);
     take_steps(context, row)?;
@@ -95,7 +95,8 @@ async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<ApiRespons
 
 /// `POST /v1/actions/{id}/pause`, `/resume` and `/abort`: changes an action.
 async fn change(context: &mut ApiContext, proof: &Proof, change: ActionChange) -> Result<ApiResponse, Problem> {
-    let row = change_action(&context.world, &proof.tenant()?, context.placeholder(0), change).await?;
+    let operator = proof.operator(context);
+    let row = change_action(&context.world, &operator, &proof.tenant()?, context.placeholder(0), change).await?;
     let answer = ApiResponse::ok(Action::from(&row));
     if change == ActionChange::Resume {
         take_steps(context, row)?;

@@ -65,6 +65,7 @@ pub(crate) async fn reopen(context: &mut ApiContext, proof: &Proof) -> Result<Ap
 }
 
 async fn change(context: &ApiContext, proof: &Proof, change: CauseChange) -> Result<ApiResponse, Problem> {
-    let row = change_cause(&context.world, &proof.tenant()?, context.placeholder(0), change).await?;
+    let operator = proof.operator(context);
+    let row = change_cause(&context.world, &operator, &proof.tenant()?, context.placeholder(0), change).await?;
     Ok(ApiResponse::ok(ShownCause::from(&row)))
 }

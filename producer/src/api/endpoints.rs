@@ -10,6 +10,8 @@ use longshore::manage::{endpoints, test_delivery};
 use longshore::model::endpoint::Endpoint;
 use longshore::model::hint::Hint;
 use longshore::ports::Clock;
+use longshore::routes::Operation;
+use longshore::store::audit::Target;
 use longshore::store::rows::read_job;
 use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
@@ -26,7 +28,8 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let id = context.placeholder(0);
-    let row = endpoints::put_endpoint(&context.world, &context.settings, &tenant, id, &body).await?;
+    let operator = proof.operator(context);
+    let row = endpoints::put_endpoint(&context.world, &operator, &context.settings, &tenant, id, &body).await?;
     Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
@@ -54,7 +57,7 @@ pub(crate) async fn change(
 ) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
-    endpoints::change_endpoint(&context.world, &tenant, id, change).await?;
+    endpoints::change_endpoint(&context.world, &proof.operator(context), &tenant, id, change).await?;
     if change == EndpointChange::Delete {
         return Ok(ApiResponse::nothing());
     }
@@ -69,7 +72,9 @@ pub(crate) async fn test(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
     let caller = Caller { tenant: Some(tenant), ..submitter(context, proof.principal())? };
     let request = test_delivery::request(&endpoint.id, context.world.now_ms());
     let jobs = vec![check(&context.world, &context.settings, request.as_bytes(), 0, None)?];
-    let submitting = Submitter { caller: &caller, scope: proof.principal().scope() };
+    let tenant = endpoint.tenant.as_str();
+    let action = proof.operator(context).does(Operation::TestEndpoint, tenant, Target::Endpoint, &endpoint.id);
+    let submitting = Submitter { caller: &caller, scope: proof.principal().scope(), action: Some(&action) };
     let accepted = accept_for(&context.world, submitting, jobs).await?.pop().ok_or(Problem::Internal)??;
     hint(context, vec![Hint::now(accepted.job.clone(), JobQueue::Express)])?;
     let read = async || read_job(&context.world, &accepted.job).await;
@@ -83,18 +88,21 @@ pub(crate) async fn test(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 pub(crate) async fn secret(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
-    Ok(ApiResponse::ok(endpoints::read_secrets(&context.world, &context.settings, &tenant, id).await?))
+    let operator = proof.operator(context);
+    Ok(ApiResponse::ok(endpoints::read_secrets(&context.world, &operator, &context.settings, &tenant, id).await?))
 }
 
 /// `GET /v1/secret`: reads the secret that signs the tenant's jobs without an endpoint.
 pub(crate) async fn tenant_secret(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
-    Ok(ApiResponse::ok(endpoints::read_tenant_secret(&context.world, &context.settings, &tenant).await?))
+    let operator = proof.operator(context);
+    Ok(ApiResponse::ok(endpoints::read_tenant_secret(&context.world, &operator, &context.settings, &tenant).await?))
 }
 
 /// `POST /v1/endpoints/{id}/secret/rotate`: rotates the signing secret of an endpoint.
 pub(crate) async fn rotate(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
-    Ok(ApiResponse::ok(endpoints::rotate_secret(&context.world, &context.settings, &tenant, id).await?))
+    let operator = proof.operator(context);
+    Ok(ApiResponse::ok(endpoints::rotate_secret(&context.world, &operator, &context.settings, &tenant, id).await?))
 }

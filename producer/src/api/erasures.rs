@@ -28,7 +28,7 @@ fn receipt(erasure: &Erasure) -> ApiResponse {
 /// `DELETE /v1/tenants/{id}`: erases a tenant.
 pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = tenant_of_path(context, proof)?;
-    let run = request_erasure(&context.world, &tenant, None).await?;
+    let run = request_erasure(&context.world, &proof.operator(context), &tenant, None).await?;
     // Runs after the keys are deleted. The sweep deletes what remains after a failure here, and what a concurrent
     // request creates.
     if is_bound(&context.env, "INDEX_DB") {
@@ -42,7 +42,8 @@ pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Res
 pub(crate) async fn erase_subject(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = tenant_of_path(context, proof)?;
     let subject = subject_of(context.placeholder(1))?;
-    Ok(receipt(&request_erasure(&context.world, &tenant, Some(&subject)).await?))
+    let operator = proof.operator(context);
+    Ok(receipt(&request_erasure(&context.world, &operator, &tenant, Some(&subject)).await?))
 }
 
 /// `GET /v1/erasures/{id}`: reads the receipt of an erasure.

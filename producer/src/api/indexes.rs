@@ -10,6 +10,8 @@ use longshore::index::find::{SegmentCache, search as find};
 use longshore::index::manage;
 use longshore::index::manage::PutResult;
 use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::routes::Operation;
+use longshore::store::audit::Target;
 use longshore::wire::ndjson::NDJSON;
 use longshore::wire::problem::Problem;
 
@@ -31,13 +33,14 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     let caller = submitter(context, proof.principal())?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let name = context.placeholder(0).to_owned();
-    let (index, change) = manage::put_index(&context.world, &context.settings, &tenant, &name, &body).await?;
+    let operator = proof.operator(context);
+    let (index, change) =
+        manage::put_index(&context.world, &operator, &context.settings, &tenant, &name, &body).await?;
     if change == PutResult::Builds {
         // A repeat creates another build job, which changes nothing if there is nothing left to do.
         let job = check(&context.world, &context.settings, &rebuilding(&index), 0, None)?;
-        let mut results =
-            accept_for(&context.world, Submitter { caller: &caller, scope: proof.principal().scope() }, vec![job])
-                .await?;
+        let submitter = Submitter { caller: &caller, scope: proof.principal().scope(), action: None };
+        let mut results = accept_for(&context.world, submitter, vec![job]).await?;
         durable(context, results.pop().ok_or(Problem::Internal)??)?;
     }
     let answer = whole(context, &tenant).await?;
@@ -72,7 +75,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 /// `DELETE /v1/indexes/{name}`: drops an index.
 pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
-    manage::drop_index(&context.world, &tenant, context.placeholder(0)).await?;
+    manage::drop_index(&context.world, &proof.operator(context), &tenant, context.placeholder(0)).await?;
     Ok(ApiResponse::nothing())
 }
 
@@ -109,7 +112,8 @@ pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let job = verification(&index, body.as_deref())?;
     let job = check(&context.world, &context.settings, &job, 0, key)?;
-    let mut results =
-        accept_for(&context.world, Submitter { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
+    let action = proof.operator(context).does(Operation::VerifyIndex, &tenant, Target::Index, &index.name);
+    let submitter = Submitter { caller: &caller, scope: proof.principal().scope(), action: Some(&action) };
+    let mut results = accept_for(&context.world, submitter, vec![job]).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }

@@ -30,7 +30,7 @@ pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) 
             return Err(refusal);
         }
     };
-    let submitter = Submitter { caller: &caller, scope: principal.scope() };
+    let submitter = Submitter { caller: &caller, scope: principal.scope(), action: None };
     let mut results = accept_for(&context.world, submitter, jobs).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }

@@ -13,7 +13,8 @@ pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     let of = proof.keeps_keys_of();
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let only_tenant = (of != "*").then_some(of.as_str());
-    Ok(ApiResponse::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
+    let operator = proof.operator(context);
+    Ok(ApiResponse::json(201, keys::create_key(&context.world, &operator, only_tenant, &body).await?))
 }
 
 /// `GET /v1/keys`: lists API keys.
@@ -28,7 +29,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 /// `DELETE /v1/keys/{id}`: revokes an API key.
 pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let of = proof.keeps_keys_of();
-    keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
+    keys::revoke_key(&context.world, &proof.operator(context), &of, context.placeholder(0)).await?;
     Ok(ApiResponse::nothing())
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod actions;
+pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod bulk_answer;
 pub(crate) mod causes;

@@ -20,14 +20,14 @@ use crate::context::ApiContext;
 /// `POST /v1/jobs/{id}/cancel`: cancels a job.
 pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
-    let row = operate::cancel(&context.world, &context.settings, &job).await?;
+    let row = operate::cancel(&context.world, &proof.operator(context), &context.settings, &job).await?;
     Ok(job_answer(200, &row))
 }
 
 /// `POST /v1/jobs/{id}/retry`: retries a job now.
 pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
-    let row = operate::retry_now(&context.world, &job).await?;
+    let row = operate::retry_now(&context.world, &proof.operator(context), &job).await?;
     hint(context, vec![Hint::now(job, JobQueue::of(&row.kind))])?;
     Ok(job_answer(202, &row))
 }
@@ -36,7 +36,8 @@ pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Api
 pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let key = idempotency_key(context)?;
-    let resent = resend_job(&context.world, &context.settings, &job, key.as_deref()).await?;
+    let operator = proof.operator(context);
+    let resent = resend_job(&context.world, &operator, &context.settings, &job, key.as_deref()).await?;
     let row = resent.row;
     let answer = job_answer(202, &row).with_header("location", format!("/v1/jobs/{}", row.id));
     if resent.duplicate {
@@ -53,7 +54,8 @@ pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     let body = context.request.optional_json_body(cap).await?;
     let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
     let edited = request.and_then(|request| request.payload);
-    let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
+    let operator = proof.operator(context);
+    let row = operate::replay(&context.world, &operator, &context.settings, &job, edited.as_deref()).await?;
     hint(context, vec![Hint::now(row.job(), JobQueue::of(&row.kind))])?;
     let location = format!("/v1/jobs/{}", row.id);
     Ok(job_answer(202, &row).with_header("location", location))
@@ -69,14 +71,14 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
     if let Some(wrong) = wrong {
         return Err(Problem::InvalidRequest(vec![wrong]));
     }
-    let row = operate::discard(&context.world, &job, note).await?;
+    let row = operate::discard(&context.world, &proof.operator(context), &job, note).await?;
     DeadLetter::of(&row).map(ApiResponse::ok).ok_or(Problem::Internal)
 }
 
 /// `POST /v1/pause` and `/v1/resume`: pauses or resumes everything, with a key for all tenants.
 pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<ApiResponse, Problem> {
     proof.for_all_tenants("pause or resume everything")?;
-    Ok(ApiResponse::ok(operate::set_paused(&context.world, paused).await?))
+    Ok(ApiResponse::ok(operate::set_paused(&context.world, &proof.operator(context), paused).await?))
 }
 
 /// `POST /v1/restored`: confirms a restore. The only write that a database of another epoch accepts.
@@ -84,5 +86,6 @@ pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<
     proof.for_all_tenants("confirm a restore")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let request: RestoredRequest = read(&body, "#")?;
-    Ok(ApiResponse::ok(operate::restored(&context.world, &context.settings, &request).await?))
+    let operator = proof.operator(context);
+    Ok(ApiResponse::ok(operate::restored(&context.world, &operator, &context.settings, &request).await?))
 }

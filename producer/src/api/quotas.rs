@@ -19,5 +19,6 @@ pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     proof.for_all_tenants("set a quota")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
-    Ok(ApiResponse::ok(quotas::put_quota(&context.world, context.placeholder(0), &body).await?))
+    let operator = proof.operator(context);
+    Ok(ApiResponse::ok(quotas::put_quota(&context.world, &operator, context.placeholder(0), &body).await?))
 }

@@ -24,7 +24,8 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     let cap = context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX;
     let body = context.request.json_body(cap).await?;
     let id = context.placeholder(0);
-    let row = manage::put_schedule(&context.world, &context.settings, &tenant, id, &body).await?;
+    let operator = proof.operator(context);
+    let row = manage::put_schedule(&context.world, &operator, &context.settings, &tenant, id, &body).await?;
     Ok(whole(&row))
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 /// `DELETE /v1/schedules/{id}`: deletes a schedule.
 pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
-    manage::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
+    manage::delete_schedule(&context.world, &proof.operator(context), &tenant, context.placeholder(0)).await?;
     Ok(ApiResponse::nothing())
 }
 
@@ -57,7 +58,8 @@ pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     let key = idempotency_key(context)?;
     let origin = Origin::of(|name| context.request.header(name))?;
     let id = context.placeholder(0);
-    let run = manage::run_schedule(&context.world, &tenant, id, key.as_deref(), &origin).await?;
+    let operator = proof.operator(context);
+    let run = manage::run_schedule(&context.world, &operator, &tenant, id, key.as_deref(), &origin).await?;
     let location = format!("/v1/jobs/{}", run.job.id);
     let answer = ApiResponse::json(202, run.body).with_header("location", location);
     if run.duplicate {

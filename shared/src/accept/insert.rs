@@ -16,6 +16,7 @@ use crate::model::job::{JobRef, mint_id};
 use crate::ports::{Blobs, Clock, Database, Param, Rows, Statement};
 use crate::security::key::Scope;
 use crate::settings::Settings;
+use crate::store::audit::AuditNote;
 use crate::store::counted::batch_counting_accepted;
 use crate::store::objects::put;
 use crate::store::rows::unavailable;
@@ -61,7 +62,7 @@ pub async fn accept<W: Database + Blobs + Clock>(
     caller: &Caller,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
-    accept_for(world, Submitter { caller, scope: Scope::JobsWrite }, jobs).await
+    accept_for(world, Submitter { caller, scope: Scope::JobsWrite, action: None }, jobs).await
 }
 
 /// The caller that submits jobs, and the scope that its key needs.
@@ -71,6 +72,8 @@ pub struct Submitter<'a> {
     pub caller: &'a Caller,
     /// The required scope.
     pub scope: Scope,
+    /// Entry of an operator who submits one job. It is recorded if the job is inserted.
+    pub action: Option<&'a AuditNote>,
 }
 
 /// Accepts jobs like [`accept`], with another scope than `jobs:write`.
@@ -218,12 +221,12 @@ enum Steps {
 /// Runs statements of the accept, the last of which reads the outcome of each job.
 async fn run_statements<W: Database + Clock>(
     world: &W,
-    Submitter { caller, scope }: Submitter<'_>,
+    Submitter { caller, scope, action }: Submitter<'_>,
     jobs: &[&NewJob],
     steps: Steps,
 ) -> Result<InsertResult, Problem> {
     let caller_param = caller_param(caller, scope);
-    let statements = statements(caller, &caller_param, jobs, steps);
+    let statements = statements(caller, &caller_param, jobs, steps, action);
     let answers = if steps == Steps::Read {
         batch(world, &statements).await
     } else {
@@ -276,7 +279,13 @@ impl<'a> JobLookup<'a> {
     }
 }
 
-fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], steps: Steps) -> Vec<Statement> {
+fn statements(
+    caller: &Caller,
+    caller_param: &Param,
+    jobs: &[&NewJob],
+    steps: Steps,
+    action: Option<&AuditNote>,
+) -> Vec<Statement> {
     let lookups = json_param(&jobs.iter().map(|job| JobLookup::of(job)).collect::<Vec<_>>());
     let mut statements = vec![authorize_statement(caller)];
     if steps != Steps::Usual {
@@ -286,6 +295,7 @@ fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], steps: St
         let is_usual = i64::from(steps == Steps::Usual);
         let parts = json_params(jobs, ACCEPT_PARAMETER_BYTES).into_iter();
         statements.extend(parts.map(|jobs| sql!("accept", jobs, caller_param.clone(), ID_SKEW_MS_MAX, is_usual)));
+        statements.extend(action.zip(jobs.first()).map(|(action, job)| action.with_job(&job.id).if_changed()));
     }
     if steps == Steps::All {
         statements.push(sql!("note_hour", lookups.clone(), caller_param.clone()));

@@ -5,8 +5,11 @@
 //! `operate`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::ports::{Clock, Database, Param, Statement};
+use crate::routes::Operation;
+use crate::store::audit::{Operator, Target};
 use crate::store::rows::unavailable;
 use crate::store::{batch, first_as, sql};
 use crate::wire::invalid::{is_name, read};
@@ -66,7 +69,12 @@ async fn quota_after<'a, W: Database + Clock>(
 ///
 /// # Errors
 /// `NotFound` for an invalid tenant name; a problem that names the wrong field; `Unavailable`.
-pub async fn put_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str, body: &[u8]) -> Result<Quota<'a>, Problem> {
+pub async fn put_quota<'a, W: Database + Clock>(
+    world: &W,
+    operator: &Operator,
+    tenant: &'a str,
+    body: &[u8],
+) -> Result<Quota<'a>, Problem> {
     let request: QuotaRequest = read(body, "#")?;
     if !is_name(tenant) {
         return Err(Problem::not_found("Tenant", tenant));
@@ -75,7 +83,10 @@ pub async fn put_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str, body
         return Err(Problem::InvalidRequest(vec![wrong]));
     }
     let jobs_per_day = request.jobs_per_day.map(Whole::get);
-    quota_after(world, tenant, vec![set_quota("", tenant, jobs_per_day), read_statement(tenant)]).await
+    let action = operator.does(Operation::PutQuota, tenant, Target::Tenant, tenant);
+    let action = action.after(json!({"jobs_per_day": jobs_per_day}));
+    let noting = sql!("note_quota", action.param());
+    quota_after(world, tenant, vec![noting, set_quota("", tenant, jobs_per_day), read_statement(tenant)]).await
 }
 
 /// Reads a tenant's quota. A quota that was never set has no limit.

@@ -6,9 +6,11 @@ use serde_json::json;
 use super::{Counts, IndexRow, VersionRow};
 use crate::limits::{CHUNK_CHARS_MAX, CHUNK_CHARS_MIN, INDEX_TRIES};
 use crate::model::job::mint_ulid;
-use crate::ports::{Clock, DatabaseError, IndexDatabase, Param, Statement};
+use crate::ports::{Clock, Database, DatabaseError, IndexDatabase, Param, Statement};
+use crate::routes::Operation;
 use crate::search::chunk::{CHUNKER_VERSION, ChunkLimits};
 use crate::settings::Settings;
+use crate::store::audit::{AuditNote, Operator, Target};
 use crate::store::rows::unavailable;
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, json_param, rows_as};
@@ -53,14 +55,21 @@ pub enum PutResult {
 /// # Errors
 /// A problem that names every wrong field; `IllegalTransition` if other requests kept changing the index;
 /// `Unavailable`.
-pub async fn put_index<W: IndexDatabase + Clock>(
+pub async fn put_index<W: Database + IndexDatabase + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     tenant: &str,
     name: &str,
     body: &[u8],
 ) -> Result<(IndexRow, PutResult), Problem> {
     let requested = check(settings, name, body)?;
+    let known = find_index(world, tenant, name).await.map_err(|error| unavailable(&error))?;
+    if known.as_ref().is_none_or(|index| would_change(index, &requested)) {
+        let action = operator.does(Operation::PutIndex, tenant, Target::Index, name).after(requested.clone());
+        let serving = known.as_ref().and_then(IndexRow::serving).map(VersionRow::requested);
+        record_first(world, serving.map_or(action.clone(), |before| action.before(before))).await?;
+    }
     let now = world.now_ms();
     let (id, index_version) = (mint_ulid(now, world.random()), mint_ulid(now, world.random()));
     let mut row = requested.clone();
@@ -88,6 +97,18 @@ pub async fn put_index<W: IndexDatabase + Clock>(
         }
     }
     Err(Problem::IllegalTransition("Other requests change the index at the same time; read it and try again".into()))
+}
+
+/// True if a put of these settings changes the index: they are neither those that it has nor those that it builds.
+fn would_change(index: &IndexRow, requested: &serde_json::Value) -> bool {
+    let newest = index.building().or_else(|| index.serving()).map(VersionRow::requested);
+    newest.as_ref() != Some(requested)
+}
+
+/// Records a change of an index before it is made, because the search database is another one than that of the audit log.
+/// A fault in between leaves an entry without its change, never a change without its entry.
+async fn record_first<W: Database + Clock>(world: &W, action: AuditNote) -> Result<(), Problem> {
+    batch(world, &[action.always()]).await.map(|_| ()).map_err(|error| unavailable(&error))
 }
 
 /// Changes an index and returns its new row.
@@ -207,7 +228,16 @@ pub async fn list_indexes<W: IndexDatabase + Clock>(
 ///
 /// # Errors
 /// `NotFound`, also if the index was dropped before; `Unavailable`.
-pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<(), Problem> {
+pub async fn drop_index<W: Database + IndexDatabase + Clock>(
+    world: &W,
+    operator: &Operator,
+    tenant: &str,
+    name: &str,
+) -> Result<(), Problem> {
+    let index = read_index(world, tenant, name).await?;
+    let action = operator.does(Operation::DeleteIndex, tenant, Target::Index, name);
+    let serving = index.serving().map(VersionRow::requested);
+    record_first(world, serving.map_or(action.clone(), |before| action.before(before))).await?;
     let statements = vec![index_sql!("drop_versions", tenant, name), index_sql!("drop_index", tenant, name)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     if answers.last().is_none_or(Vec::is_empty) { Err(not_found(name)) } else { Ok(()) }

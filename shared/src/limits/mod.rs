@@ -9,6 +9,7 @@ mod claims;
 pub mod cost;
 pub mod plan;
 mod platform;
+mod retention;
 mod status;
 
 pub use actions::*;
@@ -16,6 +17,7 @@ pub use bulk::*;
 pub use causes::*;
 pub use claims::*;
 pub use platform::*;
+pub use retention::*;
 pub use status::*;
 
 // ---- Time: clocks, leases, the sweep ----
@@ -178,11 +180,6 @@ pub const EMBED_MS_MAX: i64 = 10 * 60_000;
 pub const EMBED_REFUSED_SHOWN: usize = 16;
 /// Characters of the reason that a result gives for a refused text.
 pub const EMBED_REASON_CHARS: usize = 100;
-
-// ---- Usage ----
-
-/// Days for which usage is kept, to compare a month with that of the year before: 400 rows per tenant and model.
-pub const USAGE_DAYS: i64 = 400;
 
 // ---- Indexes ----
 

@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::limits::{CAUSE_JOBS_COUNTED_MAX, EXPORT_WHOLE_PAGE, IGNORE_SECONDS_MAX, STATUS_CAUSE_JOBS_COUNTED_MAX};
 use crate::model::outcome::{ErrorClass, Fault};
 use crate::ports::{Clock, Database};
+use crate::routes::Operation;
+use crate::store::audit::{Operator, Target};
 use crate::store::rows::{is_full, read_first, read_rows, unavailable};
 use crate::store::{batch, json_param, sql};
 use crate::wire::problem::Problem;
@@ -307,16 +309,23 @@ pub enum CauseChange {
 /// `NotFound`; `Unavailable`.
 pub async fn change_cause<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     tenant: &str,
     id: &str,
     change: CauseChange,
 ) -> Result<CauseRow, Problem> {
-    let (state, seconds) = match change {
-        CauseChange::Resolve => (CauseState::Resolved, 0),
-        CauseChange::Ignore(seconds) => (CauseState::Ignored, seconds),
-        CauseChange::Reopen => (CauseState::Open, 0),
+    let (operation, state, seconds) = match change {
+        CauseChange::Resolve => (Operation::ResolveCause, CauseState::Resolved, 0),
+        CauseChange::Ignore(seconds) => (Operation::IgnoreCause, CauseState::Ignored, seconds),
+        CauseChange::Reopen => (Operation::ReopenCause, CauseState::Open, 0),
     };
-    let statement = sql!("set_cause", tenant, id, state.name(), i64::from(seconds) * 1_000);
-    batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
+    let after = match change {
+        CauseChange::Ignore(seconds) => json!({"state": state, "seconds": seconds}),
+        CauseChange::Resolve | CauseChange::Reopen => json!({"state": state}),
+    };
+    let action = operator.does(operation, tenant, Target::Cause, id).after(after);
+    let statements =
+        [sql!("note_cause", action.param()), sql!("set_cause", tenant, id, state.name(), i64::from(seconds) * 1_000)];
+    batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     read_cause(world, tenant, id).await
 }

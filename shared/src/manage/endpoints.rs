@@ -15,11 +15,13 @@ use crate::model::backoff::RetrySchedule;
 use crate::model::endpoint::{EndpointRow, EvidencePolicy, PausedReason};
 use crate::model::outcome::ErrorClass;
 use crate::ports::{Clock, Database, Rows, Statement};
+use crate::routes::Operation;
 use crate::security::destination;
 use crate::security::redact::{Redaction, is_pointer};
 use crate::security::seal::{SealedFor, nonce, seal};
 use crate::security::signing::{SealedSecret, SecretVersion, SigningSecret};
 use crate::settings::Settings;
+use crate::store::audit::{AuditNote, Operator, Target};
 use crate::store::rows::{read_first, read_rows, unavailable};
 use crate::store::secrets::{Owner, signing_now};
 use crate::store::{batch, first_as, json_param, rows_as, secrets, sql};
@@ -142,6 +144,7 @@ fn service_path(path: &str) -> Option<String> {
 /// A problem that names every wrong field.
 pub async fn put_endpoint<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     tenant: &str,
     id: &str,
@@ -166,8 +169,10 @@ pub async fn put_endpoint<W: Database + Clock>(
         "evidence": request.evidence.map_or(EvidencePolicy::Full, |word| word.0), "keep_payload": request.keep_payload,
         "dead_letter_on": request.dead_letter_on, "redact": request.redact,
     });
+    let (row, action) = (json_param(&row), operator.does(Operation::PutEndpoint, tenant, Target::Endpoint, id));
     let statements = vec![
-        sql!("put_endpoint", json_param(&row)),
+        sql!("note_endpoint", action.param(), row.clone()),
+        sql!("put_endpoint", row),
         // Creates a secret for a new endpoint, and for a deleted one that is created again; any other endpoint has one.
         secrets::make_one(world, settings, Owner { tenant, endpoint: id }),
         read_statement(tenant, id),
@@ -223,21 +228,24 @@ pub enum EndpointChange {
 /// `NotFound`; `Unavailable`.
 pub async fn change_endpoint<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     tenant: &str,
     id: &str,
     change: EndpointChange,
 ) -> Result<(), Problem> {
-    let (state, reason) = match change {
-        EndpointChange::Pause => ("paused", Some(PausedReason::Operator.name().to_owned())),
-        EndpointChange::Resume => ("active", None),
-        EndpointChange::Delete => ("deleted", None),
+    let (operation, state, reason) = match change {
+        EndpointChange::Pause => (Operation::PauseEndpoint, "paused", Some(PausedReason::Operator.name().to_owned())),
+        EndpointChange::Resume => (Operation::ResumeEndpoint, "active", None),
+        EndpointChange::Delete => (Operation::DeleteEndpoint, "deleted", None),
     };
+    let action = operator.does(operation, tenant, Target::Endpoint, id);
     let statements = vec![
+        sql!("note_endpoint_state", action.param(), state, reason.clone()),
         sql!("set_endpoint_state", tenant, id, state, reason),
         secrets::forgetting(Owner { tenant, endpoint: id }),
     ];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
+    if answers.get(1).is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
 }
 
 /// Signing secrets in the format of Standard Webhooks libraries.
@@ -263,17 +271,24 @@ impl fmt::Debug for Secrets {
 /// `NotFound`; `Restoring` if a secret is missing in a database of another epoch; `Unavailable`.
 pub async fn read_secrets<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     tenant: &str,
     id: &str,
 ) -> Result<Secrets, Problem> {
     let owner = Owner { tenant, endpoint: id };
     let making = secrets::make_one(world, settings, owner);
-    let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
+    let noting = noting_read(&operator.does(Operation::ReadSecret, tenant, Target::Endpoint, id), id);
+    let statements = vec![making, read_statement(tenant, id), noting, secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow =
         first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(id))?;
     secrets_of(settings, &row, answers.last())
+}
+
+/// Builds the statement that records the read of a secret; the tenant's default secret has no endpoint.
+fn noting_read(action: &AuditNote, endpoint: &str) -> Statement {
+    sql!("note_secret_read", action.param(), endpoint)
 }
 
 fn secrets_of(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Secrets, Problem> {
@@ -310,11 +325,13 @@ fn shown(
 /// `Restoring` if the secret is missing in a database of another epoch; `Unavailable`.
 pub async fn read_tenant_secret<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     tenant: &str,
 ) -> Result<Secrets, Problem> {
     let owner = Owner { tenant, endpoint: "" };
-    let statements = vec![secrets::make_one(world, settings, owner), secrets::reading(owner)];
+    let noting = noting_read(&operator.does(Operation::ReadTenantSecret, tenant, Target::Tenant, tenant), "");
+    let statements = vec![secrets::make_one(world, settings, owner), noting, secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let stored: Vec<SealedSecret> =
         rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
@@ -329,14 +346,21 @@ pub async fn read_tenant_secret<W: Database + Clock>(
 /// `NotFound`; `IllegalTransition` if another request rotated at the same time.
 pub async fn rotate_secret<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     tenant: &str,
     id: &str,
 ) -> Result<Secrets, Problem> {
     let seen = read_endpoint(world, tenant, id).await?;
     let owner = Owner { tenant, endpoint: id };
+    let action = operator.does(Operation::RotateSecret, tenant, Target::Endpoint, id);
+    let noting = action
+        .before(json!({"secret_version": seen.secret_version}))
+        .after(json!({"secret_version": seen.secret_version + 1}))
+        .if_changed();
     let statements = vec![
         sql!("rotate_secret", tenant, id, i64::from(seen.secret_version)),
+        noting,
         secrets::make_one(world, settings, owner),
         secrets::forgetting(owner),
         secrets::reading(owner),
@@ -346,7 +370,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     let row: EndpointRow =
         first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(id))?;
     if row.secret_version == seen.secret_version + 1 {
-        return secrets_of(settings, &row, answers.get(3));
+        return secrets_of(settings, &row, answers.get(4));
     }
     Err(Problem::IllegalTransition("Another request rotated the secret at the same time; read it again".into()))
 }

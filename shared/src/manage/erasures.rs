@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::limits::SUBJECT_BYTES_MAX;
 use crate::model::job::mint_ulid;
 use crate::ports::{Clock, Database, Statement};
+use crate::routes::Operation;
+use crate::store::audit::{Operator, Target};
 use crate::store::rows::{read_first, unavailable};
 use crate::store::secrets::erasing;
 use crate::store::{batch, first_as, json_param, sql};
@@ -87,13 +89,20 @@ pub fn subject_of(segment: &str) -> Result<String, Problem> {
 /// `Unavailable`.
 pub async fn request_erasure<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     tenant: &str,
     subject: Option<&str>,
 ) -> Result<Erasure, Problem> {
     let id = format!("era_{}", mint_ulid(world.now_ms(), world.random()));
     let target = json_param(&json!({"tenant": tenant, "id": id, "subject": subject}));
+    // Without the subject, which the receipt forgets at its end.
+    let action = match subject {
+        None => operator.does(Operation::EraseTenant, tenant, Target::Tenant, tenant).after(json!({"erasure": id})),
+        Some(_) => operator.does(Operation::EraseSubject, tenant, Target::Erasure, &id),
+    };
     let statements = vec![
         sql!("request_erasure", target.clone()),
+        action.if_changed(),
         sql!("erase_keys", target.clone()),
         sql!("erase_quotas", target.clone()),
         sql!("erase_endpoints", target.clone()),

@@ -13,13 +13,14 @@ use crate::kinds::{join, shown};
 use crate::limits::plan::Plan;
 use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
 use crate::manage::actions::list_actions;
-use crate::manage::causes::page_of_causes;
+use crate::manage::audit::{AuditEntry, page_of_audit};
+use crate::manage::causes::{ShownCause, page_of_causes};
 use crate::manage::endpoints::list_endpoints;
 use crate::manage::export_line::{ExportLine, ExportedAttempt};
 use crate::manage::groups::list_groups;
 use crate::manage::keys::list_keys;
 use crate::manage::query::{read_evidences, read_jobs};
-use crate::manage::usage::page_of_usage;
+use crate::manage::usage::{Usage, page_of_usage};
 use crate::model::action::ActionRow;
 use crate::model::attempt::EvidenceRef;
 use crate::model::dead_letter::DeadLetter;
@@ -52,13 +53,14 @@ enum ExportPart {
     Indexes,
     Documents,
     Usage,
+    Audit,
     /// The export is complete.
     End,
 }
 
 impl ExportPart {
     /// All parts in the order of their numbers in cursors.
-    const ALL: [ExportPart; 11] = [
+    const ALL: [ExportPart; 12] = [
         ExportPart::Endpoints,
         ExportPart::Schedules,
         ExportPart::Keys,
@@ -69,6 +71,7 @@ impl ExportPart {
         ExportPart::Indexes,
         ExportPart::Documents,
         ExportPart::Usage,
+        ExportPart::Audit,
         ExportPart::End,
     ];
 
@@ -229,43 +232,20 @@ impl TenantExport {
                 let line = |row: &GroupRow| as_lines([ExportLine::Group { group: row.into() }]);
                 (ExportPart::Causes, PAGE_MAX, exported(&rows, |row| &row.id, line))
             }
-            ExportPart::Causes => {
-                let (rows, next) = page_of_causes(world, tenant, after).await?;
-                let lines = as_lines(rows.iter().map(|row| ExportLine::Cause { cause: Box::new(row.into()) }));
-                (self.part, self.after) = next.map_or((ExportPart::Actions, String::new()), |next| (self.part, next));
-                return Ok(lines);
-            }
             ExportPart::Actions => {
                 let before = Some(after).filter(|after| !after.is_empty()).map(str::to_owned);
                 let rows = list_actions(world, tenant, None, before, PAGE_MAX).await?;
                 let line = |row: &ActionRow| as_lines([ExportLine::Action { action: Box::new(row.into()) }]);
                 (ExportPart::Jobs, PAGE_MAX, exported(&rows, |row| &row.id, line))
             }
-            ExportPart::Jobs => {
-                let before = if after.is_empty() { ID_END } else { after };
-                self.jobs = read_jobs(world, tenant, before, EXPORT_WHOLE_PAGE).await?;
-                self.jobs.reverse();
-                self.last_page = !is_full(self.jobs.len(), EXPORT_WHOLE_PAGE);
-                if self.jobs.is_empty() {
-                    (self.part, self.after) = (self.after_jobs, String::new());
-                }
-                return Ok(String::new());
-            }
             ExportPart::Indexes => {
                 let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &IndexRow| as_lines([ExportLine::Index { index: row.into() }]);
                 (ExportPart::Documents, PAGE_MAX, exported(&rows, |row| &row.name, line))
             }
-            ExportPart::Documents => {
-                let (documents, next) = page_of_documents(world, tenant, after).await?;
-                (self.part, self.after) = next.map_or((ExportPart::Usage, String::new()), |next| (self.part, next));
-                return Ok(as_lines(documents.iter().map(|document| ExportLine::Document { document })));
-            }
-            ExportPart::Usage => {
-                let (rows, next) = page_of_usage(world, tenant, after).await?;
-                let lines = as_lines(rows.iter().map(|row| ExportLine::Usage { tenant, usage: row.into() }));
-                (self.part, self.after) = next.map_or((ExportPart::End, String::new()), |next| (self.part, next));
-                return Ok(lines);
+            ExportPart::Jobs => return self.page_of_jobs(world).await.map(|()| String::new()),
+            ExportPart::Causes | ExportPart::Documents | ExportPart::Usage | ExportPart::Audit => {
+                return self.page_with_position(world).await;
             }
             ExportPart::End => return Ok(String::new()),
         };
@@ -273,6 +253,46 @@ impl TenantExport {
         let last = exported.last().filter(|_| full).map(|(place, _)| place.clone());
         (self.part, self.after) = last.map_or((next, String::new()), |place| (self.part, place));
         Ok(exported.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// Reads a page of a part whose pages say where the next one begins.
+    async fn page_with_position<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
+        let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
+        let (following, next, lines) = match self.part {
+            ExportPart::Causes => {
+                let (rows, next) = page_of_causes(world, tenant, after).await?;
+                let line = |row| ExportLine::Cause { cause: Box::new(ShownCause::from(row)) };
+                (ExportPart::Actions, next, as_lines(rows.iter().map(line)))
+            }
+            ExportPart::Documents => {
+                let (rows, next) = page_of_documents(world, tenant, after).await?;
+                (ExportPart::Usage, next, as_lines(rows.iter().map(|document| ExportLine::Document { document })))
+            }
+            ExportPart::Usage => {
+                let (rows, next) = page_of_usage(world, tenant, after).await?;
+                let line = |row| ExportLine::Usage { tenant, usage: Usage::from(row) };
+                (ExportPart::Audit, next, as_lines(rows.iter().map(line)))
+            }
+            _ => {
+                let (rows, next) = page_of_audit(world, tenant, after).await?;
+                let line = |row| ExportLine::Audit { entry: AuditEntry::from(row) };
+                (ExportPart::End, next, as_lines(rows.iter().map(line)))
+            }
+        };
+        (self.part, self.after) = next.map_or((following, String::new()), |next| (self.part, next));
+        Ok(lines)
+    }
+
+    /// Reads a page of jobs, which are then written one after the other.
+    async fn page_of_jobs<W: Database + Clock>(&mut self, world: &W) -> Result<(), Problem> {
+        let before = if self.after.is_empty() { ID_END } else { &self.after };
+        self.jobs = read_jobs(world, &self.tenant, before, EXPORT_WHOLE_PAGE).await?;
+        self.jobs.reverse();
+        self.last_page = !is_full(self.jobs.len(), EXPORT_WHOLE_PAGE);
+        if self.jobs.is_empty() {
+            (self.part, self.after) = (self.after_jobs, String::new());
+        }
+        Ok(())
     }
 
     /// Returns the number of oldest attempts to export without their evidence.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::index::answer::Index;
 use crate::index::export::ExportedDocument;
+use crate::manage::audit::AuditEntry;
 use crate::manage::causes::ShownCause;
 use crate::manage::groups::Group;
 use crate::manage::keys::Key;
@@ -89,6 +90,12 @@ pub enum ExportLine<'a> {
         /// Usage as the API shows it.
         #[serde(flatten)]
         usage: Usage<'a>,
+    },
+    /// An entry of the audit log.
+    Audit {
+        /// Entry as the API shows it.
+        #[serde(flatten)]
+        entry: AuditEntry<'a>,
     },
     /// Last line of an export that is not complete.
     #[serde(untagged)]

@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::accept::quotas::set_quota;
 use crate::limits::{KEY_NAME_CHARS_MAX, RUN_AFTER_MS_MAX};
 use crate::ports::{Clock, Database};
+use crate::routes::Operation;
 use crate::security::key::{Scope, mint, parse};
+use crate::store::audit::{ALL_TENANTS, Operator, Target};
 use crate::store::rows::{read_rows, unavailable};
 use crate::store::{batch, json_param, sql};
 use crate::wire::checks::{check_name, check_note, read_time};
@@ -121,6 +123,7 @@ impl KeyRequest {
 /// A problem that names every wrong field.
 pub async fn create_key<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     only_tenant: Option<&str>,
     body: &[u8],
 ) -> Result<CreatedKey, Problem> {
@@ -140,7 +143,10 @@ pub async fn create_key<W: Database + Clock>(
         "id": id, "hash": hash, "tenant": request.tenant, "scopes": scopes, "name": request.name,
         "expires_at": expires_at,
     });
-    let mut statements = vec![sql!("create_key", json_param(&row))];
+    let action = operator.does(Operation::CreateKey, &request.tenant, Target::Key, &id).after(json!({
+        "name": request.name, "scopes": scopes, "expires_at": expires_at.map(Time), "jobs_per_day": jobs_per_day,
+    }));
+    let mut statements = vec![sql!("create_key", json_param(&row)), action.if_changed()];
     statements.extend(jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
     batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let key = Key {
@@ -175,7 +181,15 @@ pub async fn list_keys<W: Database + Clock>(
 ///
 /// # Errors
 /// `NotFound`, also for a key of another tenant.
-pub async fn revoke_key<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
-    let answers = batch(world, &[sql!("revoke_key", id, tenant)]).await.map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::not_found("Key", id)) } else { Ok(()) }
+pub async fn revoke_key<W: Database + Clock>(
+    world: &W,
+    operator: &Operator,
+    tenant: &str,
+    id: &str,
+) -> Result<(), Problem> {
+    // The row gets the tenant of the key.
+    let action = operator.does(Operation::RevokeKey, ALL_TENANTS, Target::Key, id);
+    let statements = [sql!("note_revocation", action.param(), tenant), sql!("revoke_key", id, tenant)];
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
+    if answers.last().is_none_or(Vec::is_empty) { Err(Problem::not_found("Key", id)) } else { Ok(()) }
 }

@@ -1,6 +1,7 @@
 //! Management through the API: jobs and dead letters, actions on many, endpoints, keys, groups, erasures, the export.
 
 pub mod actions;
+pub mod audit;
 pub mod causes;
 pub mod endpoints;
 pub mod erasures;

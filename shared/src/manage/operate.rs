@@ -13,10 +13,12 @@ use crate::manage::successor::{Changes, Successor, copy_object, inserting, repla
 use crate::model::job::{JobRef, JobRow, none_if_empty};
 use crate::model::state::{DeadLetterState, State};
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Param, Statement};
+use crate::routes::Operation as Op;
 use crate::security::seal::nonce;
 use crate::settings::Settings;
+use crate::store::audit::{ALL_TENANTS, AuditNote, Operator, Target};
 use crate::store::counted::{batch_counting, batch_counting_ends};
-use crate::store::meta::set_meta;
+use crate::store::meta::setting_meta;
 use crate::store::rows::{read_job, unavailable};
 use crate::store::{batch, json_param, sql};
 use crate::wire::canonical::canonical;
@@ -52,10 +54,17 @@ pub struct Discard {
 ///
 /// # Errors
 /// `NotFound`; `IllegalTransition` if the job has ended.
-pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
-    let statement = cancelling(&job.tenant, alone(job), Param::Null, settings);
+pub async fn cancel<W: Database + Clock>(
+    world: &W,
+    operator: &Operator,
+    settings: &Settings,
+    job: &JobRef,
+) -> Result<JobRow, Problem> {
+    let action = operator.does_to_job(Op::CancelJob, Target::Job, job);
+    let cancelling = cancelling(&job.tenant, alone(job), Param::Null, settings);
+    let statements = vec![sql!("note_cancel", action.param()), cancelling];
     let jobs = std::slice::from_ref(job);
-    batch_counting_ends(world, jobs, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    batch_counting_ends(world, jobs, statements).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if row.state == State::Cancelled || row.cancel_requested == 1 {
         return Ok(row);
@@ -67,11 +76,12 @@ pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &J
 ///
 /// # Errors
 /// `NotFound`; `IllegalTransition` unless the job is scheduled, queued or retrying.
-pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
-    let statement = retrying(&job.tenant, alone(job), Param::Null);
-    let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
+pub async fn retry_now<W: Database + Clock>(world: &W, operator: &Operator, job: &JobRef) -> Result<JobRow, Problem> {
+    let action = operator.does_to_job(Op::RetryJob, Target::Job, job);
+    let statements = [sql!("note_retry", action.param()), retrying(&job.tenant, alone(job), Param::Null)];
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
-    if answers.first().is_none_or(Vec::is_empty) {
+    if answers.last().is_none_or(Vec::is_empty) {
         return Err(illegal("Only a job that is `scheduled`, `queued` or `retrying` can be retried", row.state));
     }
     Ok(row)
@@ -86,12 +96,15 @@ pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<J
 /// `NotFound`; `IllegalTransition` if it is not an open dead letter; `InvalidRequest` for a bad edited payload.
 pub async fn replay<W: Database + Blobs + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     job: &JobRef,
     edited: Option<&RawValue>,
 ) -> Result<JobRow, Problem> {
     let dead = dead_letter(world, job).await?;
     let edited = edited.map(|payload| edit(world, settings, &dead, payload)).transpose()?;
+    let is_edited = edited.is_some();
+    let action = operator.does_to_job(Op::ReplayDeadLetter, Target::DeadLetter, job).before(json!({"state": "open"}));
     let changes = match edited {
         Some((split, digest)) => {
             let object = split.object.map(String::into_bytes);
@@ -104,7 +117,9 @@ pub async fn replay<W: Database + Blobs + Clock>(
         let (tenant, successors) = (job.tenant.as_str(), [Successor::mint(world, job, now, &changes).await?]);
         let [new] = successors.each_ref().map(|successor| successor.job(tenant));
         let replaying = replaying(tenant, &successors, now, Param::Null);
-        let statements = [replaying].into_iter().chain(inserting(tenant, &successors, now, None)).collect();
+        let after = json!({"state": "replayed", "replayed_by": new.id, "payload_edited": is_edited});
+        let noting = action.clone().after(after).if_changed();
+        let statements = [replaying, noting].into_iter().chain(inserting(tenant, &successors, now, None)).collect();
         let [created, ended] = [&new, job].map(std::slice::from_ref);
         batch_counting(world, created, ended, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
@@ -169,10 +184,30 @@ fn edit<C: Clock>(
 ///
 /// # Errors
 /// `NotFound`; `IllegalTransition` if it is not an open dead letter.
-pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
+pub async fn discard<W: Database + Clock>(
+    world: &W,
+    operator: &Operator,
+    job: &JobRef,
+    note: Option<String>,
+) -> Result<JobRow, Problem> {
+    // Without the note, which may be about a person: erasing their jobs erases it.
+    let action = operator.does_to_job(Op::DiscardDeadLetter, Target::DeadLetter, job);
+    let action = action.before(json!({"state": "open"})).after(json!({"state": "discarded"}));
+    discard_with(world, job, note, Some(action)).await
+}
+
+/// Discards a dead letter and records the action, if there is one.
+pub(crate) async fn discard_with<W: Database + Clock>(
+    world: &W,
+    job: &JobRef,
+    note: Option<String>,
+    action: Option<AuditNote>,
+) -> Result<JobRow, Problem> {
     dead_letter(world, job).await?;
-    let statement = discarding(&job.tenant, alone(job), Param::Null, note);
-    let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
+    let discarding = discarding(&job.tenant, alone(job), Param::Null, note);
+    let statements: Vec<Statement> =
+        [Some(discarding), action.map(|action| action.if_changed())].into_iter().flatten().collect();
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) && row.dead_state != Some(DeadLetterState::Discarded) {
         return Err(not_open(&row));
@@ -220,9 +255,17 @@ pub struct Paused {
 ///
 /// # Errors
 /// `Unavailable` when the database does not answer.
-pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<Paused, Problem> {
-    set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))?;
+pub async fn set_paused<W: Database + Clock>(world: &W, operator: &Operator, paused: bool) -> Result<Paused, Problem> {
+    let operation = if paused { Op::Pause } else { Op::Resume };
+    let action = deployment(operator, operation).before(json!({"paused": !paused})).after(json!({"paused": paused}));
+    let number = i64::from(paused);
+    let statements = [sql!("note_pause", action.param(), number), setting_meta("paused", number)];
+    batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     Ok(Paused { paused })
+}
+
+fn deployment(operator: &Operator, operation: Op) -> AuditNote {
+    operator.does(operation, ALL_TENANTS, Target::Deployment, ALL_TENANTS)
 }
 
 /// Handling of open jobs in a restored database. Their state is from the time of the backup; they may have been sent
@@ -266,6 +309,7 @@ pub struct Restored {
 /// `IllegalTransition` if the database has a later epoch; `Unavailable`.
 pub async fn restored<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     request: &RestoredRequest,
 ) -> Result<Restored, Problem> {
@@ -281,7 +325,12 @@ pub async fn restored<W: Database + Clock>(
     }
     let holds = request.jobs == RestoredJobs::Hold;
     let paused = holds || health.paused == 1;
-    set_meta(world, &[("paused", i64::from(paused)), ("epoch", settings.epoch)]).await.map_err(|e| unavailable(&e))?;
+    let action = deployment(operator, Op::Restored)
+        .before(json!({"epoch": health.epoch, "paused": health.paused == 1}))
+        .after(json!({"epoch": settings.epoch, "paused": paused}));
+    let statements =
+        [setting_meta("paused", i64::from(paused)), setting_meta("epoch", settings.epoch), action.if_changed()];
+    batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     Ok(Restored { epoch: settings.epoch, paused })
 }
 

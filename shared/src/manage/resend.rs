@@ -1,6 +1,7 @@
 //! Resend: sends a finished job again, any number of times. The job itself does not change.
 
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::kinds;
 use crate::kinds::Kind;
@@ -9,7 +10,9 @@ use crate::manage::successor::{Changes, ResendTerms, Successor, copy_object, ins
 use crate::model::job::{JobRef, JobRow};
 use crate::model::state::State;
 use crate::ports::{Blobs, Clock, Database, Statement};
+use crate::routes::Operation;
 use crate::settings::Settings;
+use crate::store::audit::{Operator, Target};
 use crate::store::counted::batch_counting_new;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::sql;
@@ -69,6 +72,7 @@ impl Once<'_> {
 /// `StorageFull`.
 pub async fn resend<W: Database + Blobs + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     job: &JobRef,
     key: Option<&str>,
@@ -94,7 +98,10 @@ pub async fn resend<W: Database + Blobs + Clock>(
         let successor = Successor::mint(world, job, now, &changes).await?;
         let new = successor.job(tenant);
         let freeing = once.as_ref().map(Once::freeing);
-        let statements = freeing.into_iter().chain(inserting(tenant, &[successor], now, None)).collect();
+        let action = operator.does_to_job(Operation::ResendJob, Target::Job, job);
+        let noting = action.after(json!({"job": new.id})).if_changed();
+        let [inserting, noting_hour] = inserting(tenant, &[successor], now, None);
+        let statements = freeing.into_iter().chain([inserting, noting, noting_hour]).collect();
         let made = std::slice::from_ref(&new);
         batch_counting_new(world, made, statements).await.map_err(|error| unavailable(&error))?;
         match read_job(world, &new).await {
@@ -157,7 +164,7 @@ fn payload_gone(row: &JobRow) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 

@@ -3,6 +3,7 @@
 
 mod actions;
 mod admin;
+mod audit;
 mod causes;
 mod endpoints;
 mod erasures;
@@ -27,6 +28,7 @@ const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const INDEXES: &str = "Indexes";
 const USAGE: &str = "Usage";
+const AUDIT: &str = "Audit";
 const KEYS: &str = "Keys";
 const EXPORT: &str = "Export";
 const ERASURE: &str = "Erasure";
@@ -43,6 +45,7 @@ pub(super) fn tags() -> Value {
         {"name": SCHEDULES, "description": "Jobs on a cron schedule: one job per occurrence."},
         {"name": INDEXES, "description": "Documents that are chunked, embedded, and found by words, vectors, or both."},
         {"name": USAGE, "description": "Calls of jobs to embedding providers."},
+        {"name": AUDIT, "description": "What operators and admins changed."},
         {"name": KEYS, "description": "API keys, managed by admins and `ROOT_TOKEN`."},
         {"name": EXPORT, "description": "All stored data of a tenant."},
         {"name": ERASURE, "description": "Deletion of a tenant, or of one subject of its jobs, with a receipt."},
@@ -113,6 +116,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::Search => indexes::search(),
         Op::VerifyIndex => indexes::verify_index(),
         Op::ListUsage => usage::list_usage(),
+        Op::ListAudit => audit::list_audit(),
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::limits::{EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX, WAIT_SECONDS_MAX};
+use crate::manage::audit::audited_operations;
 use crate::manage::causes::CauseState;
 use crate::model::action::ActionState;
 use crate::model::state::{DeadReason, State};
@@ -30,6 +31,7 @@ pub(super) fn parameters() -> Value {
             .into_iter()
             .chain(queries())
             .chain(queries_of_documents())
+            .chain(queries_of_audit())
             .chain(queries_of_causes())
             .chain([state_of_actions()])
             .collect(),
@@ -122,6 +124,22 @@ fn queries() -> [(String, Value); 20] {
         in_query("schedule", "Only jobs of this schedule.", name.clone()),
         in_query("from", "Only this day and later days.", day.clone()),
         in_query("to", "Only this day and earlier days.", day),
+    ]
+}
+
+fn queries_of_audit() -> [(String, Value); 5] {
+    let time = json!({"type": "string", "format": "date-time"});
+    let key = "Only what this API key did: its id, or `root` for `ROOT_TOKEN`.";
+    [
+        ("key-of-audit".to_owned(), parameter("query", "key", key, json!({"type": "string"}))),
+        in_query(
+            "operation",
+            "Only this operation: its `operationId`.",
+            json!({"type": "string", "enum": audited_operations()}),
+        ),
+        in_query("target", "Only what was done to the thing with this id or name.", json!({"type": "string"})),
+        in_query("after", "Only entries of this time or later.", time.clone()),
+        in_query("before", "Only entries of before this time.", time),
     ]
 }
 

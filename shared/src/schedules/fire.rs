@@ -15,6 +15,7 @@ use crate::ports::{Clock, Database, DatabaseError, World};
 use crate::schedules::occurrences::{CatchUp, Overlap, decide};
 use crate::schedules::schedule::{OccurrenceState, ScheduleRow, cron_in};
 use crate::settings::Settings;
+use crate::store::audit::AuditNote;
 use crate::store::counted::batch_counting_new;
 use crate::store::notify::send_hints;
 use crate::store::{batch, json_param, rows_as, sql};
@@ -148,20 +149,24 @@ impl Firer {
     }
 }
 
-/// Advances schedules and inserts their jobs. Returns hints of all jobs that exist afterwards, even if an earlier
-/// answer was lost.
-pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Result<Vec<Hint>, DatabaseError> {
+/// Advances schedules and inserts their jobs, and records the action of the operator who runs one now. Returns hints of all
+/// jobs that exist afterwards, even if an earlier answer was lost.
+pub(crate) async fn fire<W: Database + Clock>(
+    world: &W,
+    firers: &[Firer],
+    action: Option<&AuditNote>,
+) -> Result<Vec<Hint>, DatabaseError> {
     let of = |firer: &Firer, entry: &Entry| Some(JobRef { tenant: firer.tenant.clone(), id: entry.job_id.clone()? });
     let jobs: Vec<_> =
         firers.iter().flat_map(|firer| firer.entries.iter().filter_map(move |entry| of(firer, entry))).collect();
     let firers = json_param(&firers);
     let window_ms = i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000;
-    let statements = vec![
+    let mut statements = vec![
         sql!("fire", firers.clone(), ID_SKEW_MS_MAX, HISTORY_MAX),
         sql!("insert_fired", firers.clone(), window_ms),
-        sql!("note_fired_hours", firers.clone()),
-        sql!("read_fired", firers),
     ];
+    statements.extend(action.map(AuditNote::if_changed));
+    statements.extend([sql!("note_fired_hours", firers.clone()), sql!("read_fired", firers)]);
     let rows: Vec<(String, String, String)> =
         rows_as(batch_counting_new(world, &jobs, statements).await?.last().unwrap_or(&Vec::new()))?;
     let hint = |(tenant, id, kind): (String, String, String)| Hint::now(JobRef { tenant, id }, JobQueue::of(&kind));
@@ -184,7 +189,7 @@ pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Re
 /// When the database is out of reach.
 pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<DueSchedule>) -> Result<Vec<Hint>, DatabaseError> {
     let firers: Vec<_> = due.into_iter().map(|due| Firer::of(world, due)).collect();
-    fire(world, &firers).await
+    fire(world, &firers, None).await
 }
 
 /// Fires all due schedules. Returns how many jobs were created.

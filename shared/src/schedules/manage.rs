@@ -7,10 +7,12 @@ use crate::accept::accepted::AcceptedJob;
 use crate::limits::MINTS_MAX;
 use crate::model::job::{JobRef, mint_id, mint_ulid};
 use crate::model::origin::Origin;
-use crate::ports::{Clock, Database, Statement};
+use crate::ports::{Clock, Database, Param, Statement};
+use crate::routes::Operation;
 use crate::schedules::fire::{Entry, Firer, fire};
 use crate::schedules::schedule::{OccurrenceState, ScheduleRequest, ScheduleRow, Template, cron_in};
 use crate::settings::Settings;
+use crate::store::audit::{AuditNote, Operator, Target};
 use crate::store::rows::{read_job, read_rows, unavailable};
 use crate::store::{batch, first_as, json_param, sql};
 use crate::wire::idempotency::INTERNAL_PREFIX;
@@ -42,6 +44,7 @@ async fn read_state<W: Database + Clock>(world: &W, statements: Vec<Statement>) 
 /// A problem that names every wrong field; `Unavailable`.
 pub async fn put_schedule<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     settings: &Settings,
     tenant: &str,
     id: &str,
@@ -63,9 +66,16 @@ pub async fn put_schedule<W: Database + Clock>(
         "last_occurrence": state.now, "next_at": cron.next_after(state.now).filter(|_| !request.paused),
         "endpoint": endpoint, "job": Template::from(job),
     });
-    let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
+    let (row, action) = (json_param(&row), operator.does(Operation::PutSchedule, tenant, Target::Schedule, id));
+    let statements =
+        vec![noting(&action, row.clone()), sql!("put_schedule", row), read_statement(tenant, id, &endpoint, None)];
     let written = read_state(world, statements).await?.schedule.filter(|row| row.revision == revision);
     written.ok_or_else(|| Problem::unknown_endpoint(&endpoint))
+}
+
+/// Builds the statement that records a change of a schedule; `schedule` is NULL if it is deleted.
+fn noting(action: &AuditNote, schedule: Param) -> Statement {
+    sql!("note_schedule", action.param(), schedule)
 }
 
 /// Reads one schedule.
@@ -95,9 +105,16 @@ pub async fn list_schedules<W: Database + Clock>(
 ///
 /// # Errors
 /// `NotFound`, also when the schedule was deleted before; `Unavailable`.
-pub async fn delete_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
-    let answers = batch(world, &[sql!("delete_schedule", tenant, id)]).await.map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
+pub async fn delete_schedule<W: Database + Clock>(
+    world: &W,
+    operator: &Operator,
+    tenant: &str,
+    id: &str,
+) -> Result<(), Problem> {
+    let action = operator.does(Operation::DeleteSchedule, tenant, Target::Schedule, id);
+    let statements = [noting(&action, Param::Null), sql!("delete_schedule", tenant, id)];
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
+    if answers.last().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
 }
 
 /// A job of a schedule that a request created outside the schedule's occurrences.
@@ -120,6 +137,7 @@ pub struct RunNow {
 /// `NotFound`; `StorageFull`; `InvalidRequest` when the endpoint of the schedule is deleted; `Unavailable`.
 pub async fn run_schedule<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     tenant: &str,
     id: &str,
     key: Option<&str>,
@@ -140,7 +158,8 @@ pub async fn run_schedule<W: Database + Clock>(
         let job = mint_id(state.now, world.random());
         asked.push(job.clone());
         let entry = Entry::run_now(&job, key.clone(), origin.clone());
-        let fired = fire(world, &[Firer::run_now(&row, state.now, entry)]).await;
+        let action = operator.does(Operation::RunSchedule, tenant, Target::Schedule, id).after(json!({"job": job}));
+        let fired = fire(world, &[Firer::run_now(&row, state.now, entry)], Some(&action)).await;
         if !fired.map_err(|error| unavailable(&error))?.is_empty() {
             return run_answer(world, tenant, job, false).await;
         }

@@ -7,8 +7,8 @@ UPDATE jobs SET
   next_check_at = CASE state WHEN 'running' THEN next_check_at ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?4 END,
   action = CASE state WHEN 'running' THEN action ELSE coalesce(?3 ->> 'action', action) END,
   cancel_requested = 1
-WHERE tenant = ?1 AND id IN (SELECT value ->> 'id' FROM json_each(?2))
-  AND +state IN ('scheduled', 'queued', 'running', 'retrying', 'held')
-  AND (+state <> 'running' OR cancel_requested = 0) AND
+WHERE tenant = ?1 AND id IN (SELECT value ->> 'id' FROM json_each(?2)) AND
+-- include: may_cancel.sql
+  AND
 -- include: step.sql
 RETURNING json_object('id', id)

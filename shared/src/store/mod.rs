@@ -1,5 +1,6 @@
 //! Access to the databases: each `.sql` file as a statement, and batches with retries.
 
+pub mod audit;
 pub mod counted;
 pub(crate) mod meta;
 pub mod notify;

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_ACTIONS_AT_ONCE, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS,
-    REDISPATCH_BACKOFF_MS_MAX, SIZE_NOTED_MS, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
-    WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
+    AUDIT_MS, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_ACTIONS_AT_ONCE, PURGED_HOURS_AT_ONCE,
+    REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX, SIZE_NOTED_MS, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT,
+    SWEEP_ROWS_MAX, USAGE_DAYS, WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
 };
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, first_id_at};
@@ -110,10 +110,11 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let malformed_messages = sql!("purge_malformed_messages", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
+    let audit = sql!("purge_audit", AUDIT_MS, SWEEP_ROWS_MAX);
     let retention = settings.plan.retention_dead_ms;
     let causes = sql!("purge_causes", retention, SWEEP_ROWS_MAX);
     let later = sql!("check_causes_later", retention, SWEEP_ROWS_MAX);
-    let mut statements = vec![malformed_messages, groups, usage, causes, later, stamp("swept_at")];
+    let mut statements = vec![malformed_messages, groups, usage, audit, causes, later, stamp("swept_at")];
     statements.extend(purging_actions(retention));
     statements.extend(rotation::forgetting_all(settings));
     statements.extend(world.size_bytes().map(|bytes| sql!("note_size", bytes, SIZE_NOTED_MS)));

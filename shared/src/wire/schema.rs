@@ -62,6 +62,8 @@ impl schemars::JsonSchema for Json {
 
 /// Pattern of an action's id: a prefix and a ULID.
 pub(crate) const ACTION_ID: &str = "^act_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+/// Pattern of the id of an entry of the audit log: a prefix and a ULID.
+pub(crate) const AUDIT_ID: &str = "^aud_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 
 /// Pattern of an erasure's id: a prefix and a ULID.
 pub(crate) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";

@@ -10,7 +10,7 @@ use longshore::model::origin::Origin;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
-use super::stand::{Stand, Store, delay, request};
+use super::stand::{Stand, Store, delay, operator, request};
 
 /// A second request with the same key and body returns the first job.
 pub async fn one_key_is_one_job<S: Store>(stand: &Stand<S>) {
@@ -77,7 +77,9 @@ pub async fn a_usual_accept_is_three_statements<S: Store>(stand: &Stand<S>) {
     case.make_past(61_000).await;
     assert_eq!(without_counts(ran("a").await), with_all(&usual), "the window of the key has ended");
     assert_eq!(ran("b").await, usual);
-    put_quota(stand, &case.tenant, json!({"jobs_per_day": 100}).to_string().as_bytes()).await.unwrap();
+    put_quota(stand, &operator(stand), &case.tenant, json!({"jobs_per_day": 100}).to_string().as_bytes())
+        .await
+        .unwrap();
     let ran_with_quota = ran("c").await;
     assert_eq!(ran_with_quota.iter().filter(|name| **name == "count_quota").count(), 2);
     assert_eq!(without_counts(ran_with_quota), with_all(&usual));
@@ -175,9 +177,9 @@ pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
     let both = vec![case.tenant.as_str().into(), other.tenant.as_str().into()];
     assert_eq!(stand.sql(count, both).await, ["0"]);
     // A paused pipeline accepts as usual.
-    set_paused(stand, true).await.unwrap();
+    set_paused(stand, &operator(stand), true).await.unwrap();
     let accepted = case.accept_one(request(json!({})), None).await;
-    set_paused(stand, false).await.unwrap();
+    set_paused(stand, &operator(stand), false).await.unwrap();
     assert!(accepted.is_ok());
 }
 
@@ -208,7 +210,7 @@ pub async fn a_job_keeps_its_trace<S: Store>(stand: &Stand<S>) {
     let die = "UPDATE jobs SET state = 'dead', dead_state = 'open', dead_reason = 'not_retryable', lease_token = NULL,
         lease_until = NULL, finished_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE tenant = ?1 AND id = ?2 RETURNING ''";
     stand.sql(die, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
-    let successor = replay(stand, &stand.settings, &jobs[0], None).await.unwrap().job();
+    let successor = replay(stand, &operator(stand), &stand.settings, &jobs[0], None).await.unwrap().job();
     let sent = case.claim(&stand.token(), &[&successor], false).await;
     let traced = (sent[0].traceparent.as_ref(), sent[0].tracestate.as_deref(), sent[0].hops);
     assert_eq!(traced, (Some(&given), Some("a=1"), 3));

@@ -25,7 +25,7 @@ use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::erasing::AGE_MS;
-use super::stand::{Case, Stand, Store, measured, place, request};
+use super::stand::{Case, Stand, Store, measured, operator, place, request};
 
 fn plan(body: &Value) -> ActionPlan {
     read::<ActionRequest>(body.to_string().as_bytes(), "#").unwrap().check().unwrap()
@@ -48,7 +48,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     pub(super) async fn create(&self, body: Value) -> ActionRow {
-        create(self.stand, &self.tenant, &plan(&body)).await.unwrap()
+        create(self.stand, &operator(self.stand), &self.tenant, &plan(&body)).await.unwrap()
     }
 
     /// Takes so many steps of an action and returns it.
@@ -189,7 +189,7 @@ pub async fn an_action_retries_cancels_and_discards<S: Store>(stand: &Stand<S>) 
     let (dead, other) = (case.dead(Some("key")).await, case.dead(None).await);
     let action = case.create(json!({"do": "discard", "filter": {}, "note": "known"})).await;
     // Somebody replays one between the preview and the step.
-    replay(stand, &stand.settings, &other, None).await.unwrap();
+    replay(stand, &operator(stand), &stand.settings, &other, None).await.unwrap();
     let done = case.drive(&action, 9).await;
     assert_eq!((done.matched, done.done), (1, 1), "the replayed one is no open dead letter");
     let row = stand.row(&dead).await;
@@ -272,7 +272,7 @@ pub async fn a_job_counts_for_one_action<S: Store>(stand: &Stand<S>) {
     assert_eq!(counts(&case.drive(&second, 9).await), [1, 1, 1, 0, 0, 0]);
     let left = case.action(&first).await;
     assert_eq!((counts(&left), left.is_settled()), ([1, 1, 0, 0, 0, 0], true));
-    cancel(stand, &stand.settings, &job).await.unwrap();
+    cancel(stand, &operator(stand), &stand.settings, &job).await.unwrap();
     assert_eq!(counts(&case.action(&second).await), [1, 1, 0, 0, 0, 1]);
 }
 

@@ -23,7 +23,7 @@ use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::erasing::AGE_MS;
-use super::stand::{Case, Stand, Store, measured, place, request};
+use super::stand::{Case, Stand, Store, measured, operator, place, request};
 
 const RETRY: Decision = Decision::Retry { delay: Duration::from_secs(30), failures: 1 };
 const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
@@ -90,7 +90,7 @@ pub async fn failures_alike_have_one_cause<S: Store>(stand: &Stand<S>) {
     stand.sql(pause, vec![case.tenant.as_str().into(), "paused".into()]).await;
     assert!(case.claim(&stand.token(), &[&second], false).await.is_empty());
     assert_eq!(counts(&read_cause(stand, &case.tenant, &row.id).await.unwrap()), [0, 1, 1]);
-    replay(stand, &stand.settings, &first, None).await.unwrap();
+    replay(stand, &operator(stand), &stand.settings, &first, None).await.unwrap();
     assert_eq!(counts(&read_cause(stand, &case.tenant, &row.id).await.unwrap()), [0, 1, 0]);
     let (last, seconds) = (case.plain().await, 30);
     case.fail(&last, "order 19 is locked", RETRY).await;
@@ -113,14 +113,14 @@ pub async fn a_resolved_cause_comes_back<S: Store>(stand: &Stand<S>) {
     let jobs = [case.plain().await, case.plain().await, case.plain().await];
     case.fail(&jobs[0], "down", DEAD_LETTER).await;
     let id = case.cause_of(&jobs[0]).await.unwrap();
-    let changed = change_cause(stand, &case.tenant, &id, CauseChange::Resolve).await.unwrap();
+    let changed = change_cause(stand, &operator(stand), &case.tenant, &id, CauseChange::Resolve).await.unwrap();
     assert_eq!((changed.state, changed.came_back_at), (CauseState::Resolved, None));
     assert!(case.causes(None).await.is_empty() && case.causes(Some(CauseState::Resolved)).await.len() == 1);
     case.fail(&jobs[1], "down", DEAD_LETTER).await;
     let back = read_cause(stand, &case.tenant, &id).await.unwrap();
     assert!(back.state == CauseState::Open && back.came_back_at.is_some() && back.dead == 2);
 
-    change_cause(stand, &case.tenant, &id, CauseChange::Ignore(3_600)).await.unwrap();
+    change_cause(stand, &operator(stand), &case.tenant, &id, CauseChange::Ignore(3_600)).await.unwrap();
     case.fail(&jobs[2], "down", DEAD_LETTER).await;
     let ignored = read_cause(stand, &case.tenant, &id).await.unwrap();
     assert!(ignored.state == CauseState::Ignored && ignored.until.is_some(), "seen again, and still ignored");
@@ -128,9 +128,12 @@ pub async fn a_resolved_cause_comes_back<S: Store>(stand: &Stand<S>) {
     let over = "UPDATE causes SET until = until - 3600000 WHERE tenant = ?1 RETURNING id";
     stand.sql(over, vec![case.tenant.as_str().into()]).await;
     assert_eq!(read_cause(stand, &case.tenant, &id).await.unwrap().state, CauseState::Open);
-    change_cause(stand, &case.tenant, &id, CauseChange::Resolve).await.unwrap();
-    assert_eq!(change_cause(stand, &case.tenant, &id, CauseChange::Reopen).await.unwrap().state, CauseState::Open);
-    let unknown = change_cause(stand, &case.tenant, "cause_unknown", CauseChange::Resolve).await;
+    change_cause(stand, &operator(stand), &case.tenant, &id, CauseChange::Resolve).await.unwrap();
+    assert_eq!(
+        change_cause(stand, &operator(stand), &case.tenant, &id, CauseChange::Reopen).await.unwrap().state,
+        CauseState::Open
+    );
+    let unknown = change_cause(stand, &operator(stand), &case.tenant, "cause_unknown", CauseChange::Resolve).await;
     assert!(matches!(unknown, Err(Problem::NotFound(_))));
 }
 
@@ -172,7 +175,7 @@ pub async fn the_sweep_names_its_causes<S: Store>(stand: &Stand<S>) {
     assert_eq!((row.retrying, row.class), (1, Some(ErrorClass::Crash)));
     assert!(row.failed_at.is_some(), "an attempt without an end was seen too");
     // Another hint for the waiting job is no new crash.
-    change_cause(stand, &case.tenant, CRASHED, CauseChange::Resolve).await.unwrap();
+    change_cause(stand, &operator(stand), &case.tenant, CRASHED, CauseChange::Resolve).await.unwrap();
     let due = "UPDATE jobs SET next_check_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(due, vec![crashed.tenant.as_str().into(), crashed.id.as_str().into()]).await;
     case.sweep().await;
@@ -199,7 +202,7 @@ pub async fn a_filtered_page_of_causes_continues<S: Store>(stand: &Stand<S>) {
 pub async fn no_evidence_is_no_text<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let body = json!({"url": "https://example.com/hook", "evidence": "none", "max_attempts": 1}).to_string();
-    put_endpoint(stand, &stand.settings, &case.tenant, "quiet", body.as_bytes()).await.unwrap();
+    put_endpoint(stand, &operator(stand), &stand.settings, &case.tenant, "quiet", body.as_bytes()).await.unwrap();
     let job = case.to_endpoint("quiet").await;
     stand.status.set(503);
     process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
@@ -214,12 +217,20 @@ pub async fn old_causes_are_deleted<S: Store>(stand: &Stand<S>) {
     let (gone, kept) = (case.plain().await, case.age_id(&case.plain().await, AGE_MS).await);
     case.fail(&gone, "gone", DEAD_LETTER).await;
     case.fail(&kept, "kept", DEAD_LETTER).await;
-    discard(stand, &gone, None).await.unwrap();
+    discard(stand, &operator(stand), &gone, None).await.unwrap();
     let gone = case.age_id(&gone, AGE_MS).await;
     let ignored = case.plain().await;
     case.fail(&ignored, "ignored", DEAD_LETTER).await;
-    change_cause(stand, &case.tenant, &case.cause_of(&ignored).await.unwrap(), CauseChange::Ignore(60)).await.unwrap();
-    discard(stand, &ignored, None).await.unwrap();
+    change_cause(
+        stand,
+        &operator(stand),
+        &case.tenant,
+        &case.cause_of(&ignored).await.unwrap(),
+        CauseChange::Ignore(60),
+    )
+    .await
+    .unwrap();
+    discard(stand, &operator(stand), &ignored, None).await.unwrap();
     case.age_id(&ignored, AGE_MS).await;
     let old = "UPDATE causes SET check_at = 1 WHERE tenant = ?1 RETURNING id";
     stand.sql(old, vec![case.tenant.as_str().into()]).await;

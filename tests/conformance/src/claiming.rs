@@ -7,7 +7,7 @@ use longshore::model::claimed::Claimed;
 use longshore::run::claim::{find_quarantined, heartbeat, release_claim};
 use serde_json::json;
 
-use super::stand::{Stand, Store, delay, request};
+use super::stand::{Stand, Store, delay, operator, request};
 
 /// Returns true if the lease lasts `ms`, less at most a second: the clock may advance between the claim and its
 /// reading.
@@ -73,7 +73,7 @@ pub async fn a_paused_endpoint_holds<S: Store>(stand: &Stand<S>) {
     case.endpoint("paused").await;
     case.endpoint("active").await;
     let (held, free) = (case.to_endpoint("paused").await, case.to_endpoint("active").await);
-    change_endpoint(stand, &case.tenant, "paused", EndpointChange::Pause).await.unwrap();
+    change_endpoint(stand, &operator(stand), &case.tenant, "paused", EndpointChange::Pause).await.unwrap();
     let claimed = case.claim(&stand.token(), &[&held, &free], false).await;
     assert_eq!(claimed.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), [free.id.as_str()]);
     assert!(claimed[0].endpoint.as_ref().unwrap().url.starts_with("https://active."));
@@ -86,9 +86,9 @@ pub async fn a_paused_endpoint_holds<S: Store>(stand: &Stand<S>) {
 pub async fn a_paused_pipeline_holds<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
-    set_paused(stand, true).await.unwrap();
+    set_paused(stand, &operator(stand), true).await.unwrap();
     let claimed = case.claim(&stand.token(), &[&job], false).await;
-    set_paused(stand, false).await.unwrap();
+    set_paused(stand, &operator(stand), false).await.unwrap();
     assert!(claimed.is_empty());
     assert_eq!(stand.raw(&job).await["state"], "held");
 }

@@ -22,7 +22,7 @@ use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, measured, place};
+use super::stand::{Case, Stand, Store, measured, operator, place};
 use longshore_kit::client::early_in_a_day;
 
 /// Time until the completion of a case's task is due.
@@ -313,7 +313,7 @@ pub async fn a_cancelled_task_may_still_be_completed<S: Store>(stand: &Stand<S>)
     let case = stand.case().await;
     for (outcome, expected) in [(succeeded(), State::Succeeded), (failed(), State::Cancelled)] {
         let (job, token) = case.claimed_task().await;
-        cancel(stand, &stand.settings, &job).await.unwrap();
+        cancel(stand, &operator(stand), &stand.settings, &job).await.unwrap();
         for _ in 0..2 {
             assert_eq!(
                 complete(stand, &stand.settings, &job, Some(1), outcome.clone()).await.unwrap().0.state,
@@ -393,7 +393,7 @@ pub async fn a_missing_binding_holds_the_job<S: Store>(stand: &Stand<S>) {
     case.sweep().await;
     let row = stand.row(&job).await;
     assert_eq!((row.state, row.failures, row.next_check_at), (State::Held, 0, None));
-    change_endpoint(stand, &case.tenant, "tasks", EndpointChange::Resume).await.unwrap();
+    change_endpoint(stand, &operator(stand), &case.tenant, "tasks", EndpointChange::Resume).await.unwrap();
     case.sweep().await;
     assert_eq!(stand.raw(&job).await["state"], "retrying");
 }

@@ -24,7 +24,7 @@ use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
-use super::stand::{Case, Stand, Store, measured, place, request};
+use super::stand::{Case, Stand, Store, measured, operator, place, request};
 
 /// Age of the jobs of a case in milliseconds. Their ids are below the limit of an erasure that is requested now, even
 /// when that limit is moved two minutes back.
@@ -41,7 +41,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     pub(super) async fn erasure(&self, subject: Option<&str>) -> Erasure {
-        request_erasure(self.stand, &self.tenant, subject).await.unwrap()
+        request_erasure(self.stand, &operator(self.stand), &self.tenant, subject).await.unwrap()
     }
 
     async fn receipt(&self, erasure: &Erasure) -> Erasure {
@@ -100,7 +100,7 @@ pub async fn a_tenant_is_erased_whole<S: Store>(stand: &Stand<S>) {
     let (case, neighbour) = (stand.case().await, stand.case().await);
     case.endpoint("shop").await;
     let body = request(json!({"cron": "@yearly"})).to_string();
-    put_schedule(stand, &stand.settings, &case.tenant, "yearly", body.as_bytes()).await.unwrap();
+    put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, "yearly", body.as_bytes()).await.unwrap();
     let (done, other) = (case.of_subject(None).await, neighbour.of_subject(None).await);
     process(stand, &stand.settings, JobQueue::Webhooks, vec![done.clone(), other.clone()]).await;
     stand.status.set(410);
@@ -116,7 +116,10 @@ pub async fn a_tenant_is_erased_whole<S: Store>(stand: &Stand<S>) {
     assert!(matches!(case.accept_one(request(json!({})), None).await, Err(Problem::Unauthenticated(_))));
     assert!(list_endpoints(stand, &case.tenant, "", 9).await.unwrap().is_empty());
     assert!(list_schedules(stand, &case.tenant, "", 9, false).await.unwrap().is_empty());
-    assert!(matches!(replay(stand, &stand.settings, &dead, None).await, Err(Problem::Unavailable)), "no copy of it");
+    assert!(
+        matches!(replay(stand, &operator(stand), &stand.settings, &dead, None).await, Err(Problem::Unavailable)),
+        "no copy of it"
+    );
     let receipt = case.finish(&erasure).await;
     let counts = ErasureCounts { jobs: 3, attempts: 2, endpoints: 1, schedules: 1, keys: 1 };
     assert_eq!((&receipt.counts, receipt.subject), (&counts, None));
@@ -138,7 +141,7 @@ pub async fn a_subject_is_erased_alone<S: Store>(stand: &Stand<S>) {
     case.endpoint("shop").await;
     for (id, subject) in [("theirs", "someone"), ("other", "else")] {
         let body = request(json!({"cron": "@yearly", "metadata": {"subject": subject}})).to_string();
-        put_schedule(stand, &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
+        put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
     }
     let (one, two) = (case.of_subject(Some("someone")).await, case.of_subject(Some("someone")).await);
     let (other, without) = (case.of_subject(Some("someone else")).await, case.of_subject(None).await);
@@ -315,7 +318,7 @@ pub async fn an_index_is_erased_with_its_tenant<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let make = async || {
         let body = br#"{"provider":"builtin"}"#;
-        put_index(stand, &stand.settings, &case.tenant, "late", body).await.unwrap();
+        put_index(stand, &operator(stand), &stand.settings, &case.tenant, "late", body).await.unwrap();
     };
     let erasure = case.erasure(None).await;
     make().await;

@@ -15,7 +15,7 @@ use longshore::sweep::sweep;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, measured, place, request};
+use super::stand::{Case, Stand, Store, measured, operator, place, request};
 
 fn of(group: &str) -> Value {
     request(json!({"group": group}))
@@ -100,16 +100,16 @@ pub async fn ended_jobs_are_counted_by_state<S: Store>(stand: &Stand<S>) {
     .await;
     assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 0], false));
     for _ in 0..2 {
-        cancel(stand, &stand.settings, fourth).await.unwrap();
-        cancel(stand, &stand.settings, fifth).await.unwrap();
+        cancel(stand, &operator(stand), &stand.settings, fourth).await.unwrap();
+        cancel(stand, &operator(stand), &stand.settings, fifth).await.unwrap();
     }
     assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 2], true));
     let finished_at = case.group("import").await.finished_at;
     let shown = json!(Group::from(&case.group("import").await));
     assert_eq!((&shown["open"], &shown["dead"]), (&json!(0), &json!(1)));
     // A replay adds one job; the dead letter counts as replayed.
-    let successor = replay(stand, &stand.settings, third, None).await.unwrap();
-    assert!(replay(stand, &stand.settings, third, None).await.is_err());
+    let successor = replay(stand, &operator(stand), &stand.settings, third, None).await.unwrap();
+    assert!(replay(stand, &operator(stand), &stand.settings, third, None).await.is_err());
     assert_eq!(case.counts("import").await, ([6, 2, 0, 1, 2], false));
     case.settle_twice(&[(&successor.job(), Decision::Succeed)]).await;
     assert_eq!(case.counts("import").await, ([6, 3, 0, 1, 2], true));
@@ -124,7 +124,7 @@ pub async fn jobs_ended_by_the_sweep_count<S: Store>(stand: &Stand<S>) {
     stand.sql(sent_too_often, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
     let token = stand.token();
     assert_eq!(case.claim(&token, &[&jobs[1]], false).await.len(), 1);
-    cancel(stand, &stand.settings, &jobs[1]).await.unwrap();
+    cancel(stand, &operator(stand), &stand.settings, &jobs[1]).await.unwrap();
     let check_now = "UPDATE jobs SET next_check_at = 1, lease_until = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(check_now, vec![case.tenant.as_str().into(), jobs[1].id.as_str().into()]).await;
     for _ in 0..2 {
@@ -136,6 +136,6 @@ pub async fn jobs_ended_by_the_sweep_count<S: Store>(stand: &Stand<S>) {
     sweep(stand, &stand.settings).await.unwrap();
     assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::not_found("Group", "import")));
     // A dead letter that outlived its group can still be replayed.
-    replay(stand, &stand.settings, &jobs[0], None).await.unwrap();
+    replay(stand, &operator(stand), &stand.settings, &jobs[0], None).await.unwrap();
     assert_eq!(case.counts("import").await.0[0], 1);
 }

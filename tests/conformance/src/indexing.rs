@@ -18,7 +18,7 @@ use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::listing::exported;
-use super::stand::{Case, Stand, Store};
+use super::stand::{Case, Stand, Store, operator};
 
 /// Name of the one index of a case.
 pub(super) const INDEX: &str = "docs";
@@ -35,7 +35,8 @@ impl<'a, S: Store> Indexed<'a, S> {
 
     pub(super) async fn make(&self) {
         let body = json!({"provider": "builtin", "chunk_chars": 200, "overlap_chars": 0}).to_string();
-        put_index(self.0.stand, &self.0.stand.settings, &self.0.tenant, INDEX, body.as_bytes()).await.unwrap();
+        let (stand, tenant) = (self.0.stand, &self.0.tenant);
+        put_index(stand, &operator(stand), &stand.settings, tenant, INDEX, body.as_bytes()).await.unwrap();
     }
 
     /// Accepts a change of the index, a millisecond after the previous one: ids define the order of acceptance.
@@ -318,7 +319,7 @@ pub async fn documents_are_exported<S: Store>(stand: &Stand<S>) {
     other.put("theirs", GUIDE).await;
     let body = json!({"provider": "builtin"}).to_string();
     for name in ["a", "z"] {
-        put_index(stand, &stand.settings, &case.0.tenant, name, body.as_bytes()).await.unwrap();
+        put_index(stand, &operator(stand), &stand.settings, &case.0.tenant, name, body.as_bytes()).await.unwrap();
     }
     let ids: Vec<String> = (10..27).map(|n| format!("guide/{n}")).collect();
     for id in &ids {
@@ -353,8 +354,11 @@ pub async fn a_dropped_index_is_deleted_in_steps<S: Store>(stand: &Stand<S>) {
     let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap().id;
     let late = json!({"index_id": index, "put": {"id": "late", "text": "It was accepted before the end."}});
     let late = case.accept(late).await;
-    drop_index(stand, &case.0.tenant, INDEX).await.unwrap();
-    assert_eq!(drop_index(stand, &case.0.tenant, INDEX).await, Err(Problem::not_found("Index", INDEX)));
+    drop_index(stand, &operator(stand), &case.0.tenant, INDEX).await.unwrap();
+    assert_eq!(
+        drop_index(stand, &operator(stand), &case.0.tenant, INDEX).await,
+        Err(Problem::not_found("Index", INDEX))
+    );
     assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::not_found("Index", INDEX)));
     case.make().await;
     assert_eq!(case.run(&late).await["state"], "superseded", "the job was for the dropped index");

@@ -10,7 +10,7 @@ use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 
 use super::indexing::{INDEX, Indexed};
-use super::stand::{Stand, Store};
+use super::stand::{Stand, Store, operator};
 
 /// Accepts a job that ingests texts; each text is its own id.
 async fn embed<S: Store>(case: &Indexed<'_, S>, texts: &[&str], more: Value) -> JobRef {
@@ -80,7 +80,7 @@ pub async fn texts_reach_both_index_versions<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.run(&embed(&case, &["one"], json!({})).await).await;
     let body = json!({"provider": "builtin", "chunk_chars": 300}).to_string();
-    put_index(stand, &stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap();
+    put_index(stand, &operator(stand), &stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap();
     case.run(&embed(&case, &["two"], json!({})).await).await;
     assert_eq!(
         case.run(&case.accept(json!({"rebuild": {}})).await).await["documents"],

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use super::erasing::AGE_MS;
 use super::indexing::Indexed;
 use super::listing::exported_text;
-use super::stand::{Case, Stand, Store};
+use super::stand::{Case, Stand, Store, operator};
 
 /// JSON tokens that a parsed value would change or lose: long numbers, unordered and repeated names, escapes.
 const BODY: &str = r#"{"z":[117.63331139400017,12345678901234567890123,18446744073709551616,-0,1E5,1.0,1e400,0.1e-7],"a":null,"a":{"a":null},"s":"\u00e9\/\ud83d\ude00"}"#;
@@ -75,16 +75,16 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     }
     // An edit of the returned payload leaves the rest of it unchanged.
     let edited = RawValue::from_string(kept.get().replace("1E5", "1E6")).unwrap();
-    let successor = replay(stand, &stand.settings, &dead, Some(&edited)).await.unwrap();
+    let successor = replay(stand, &operator(stand), &stand.settings, &dead, Some(&edited)).await.unwrap();
     assert_kept(&successor, Some(edited.get()));
     process(stand, &stand.settings, JobQueue::Webhooks, vec![successor.job()]).await;
     let sent = stand.requests.borrow().last().unwrap().body.clone();
     let sent: String =
         String::from_utf8(sent.to_vec()).unwrap().chars().filter(|letter| !letter.is_whitespace()).collect();
     assert_eq!(sent, BODY.replace("1E5", "1E6"));
-    let again = replay(stand, &stand.settings, &successor.job(), None).await.unwrap();
+    let again = replay(stand, &operator(stand), &stand.settings, &successor.job(), None).await.unwrap();
     assert_kept(&again, Some(edited.get()));
-    discard(stand, &case.written(&job, None).await, None).await.unwrap_err();
+    discard(stand, &operator(stand), &case.written(&job, None).await, None).await.unwrap_err();
     let text = exported_text(&case, PAID).await;
     assert_eq!(text.matches(&format!(r#""metadata":{METADATA}"#)).count(), 4 + 2, "jobs and dead letters: {text}");
     assert_eq!(text.matches(&format!(r#""payload":{written}"#)).count(), 1, "{text}");
@@ -98,7 +98,7 @@ pub async fn a_schedule_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let written = payload(BODY);
     let body = format!(r#"{{"cron":"* * * * *","kind":"webhook","metadata":{METADATA},"payload":{written}}}"#);
-    put_schedule(stand, &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap();
+    put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap();
     let whole = read_schedule(stand, &case.tenant, "report").await.unwrap();
     let shown_payload = whole.shown_payload();
     let whole = serde_json::to_string(&Schedule::whole(&whole, shown_payload.as_deref())).unwrap();
@@ -114,7 +114,7 @@ pub async fn a_schedule_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     assert_eq!(text.matches(&format!(r#""metadata":{METADATA}"#)).count(), 2, "{text}");
     assert_eq!(text.matches(&format!(r#""payload":{written}"#)).count(), 2, "{text}");
     let pause = format!(r#"{{"cron":"* * * * *","paused":true,"kind":"webhook","payload":{written}}}"#);
-    put_schedule(stand, &stand.settings, &case.tenant, "report", pause.as_bytes()).await.unwrap();
+    put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, "report", pause.as_bytes()).await.unwrap();
 }
 
 /// A document's metadata is returned as written in searches and exports, and filters still compare its numbers.
@@ -160,7 +160,7 @@ pub async fn a_subject_is_erased_as_it_was_written<S: Store>(stand: &Stand<S>) {
         let job = case.written(&format!("{{{schedule}}}"), None).await;
         let id = format!("s{}", jobs.len());
         let schedule = format!(r#"{{"cron":"@yearly",{schedule}}}"#);
-        put_schedule(stand, &stand.settings, &case.tenant, &id, schedule.as_bytes()).await.unwrap();
+        put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, &id, schedule.as_bytes()).await.unwrap();
         jobs.push(case.age_id(&job, AGE_MS).await);
     }
     for (subject, left) in [("12345678901234567890123", 3), ("someone", 2), ("null", 2)] {

@@ -7,6 +7,8 @@
 
 pub mod accepting;
 pub mod acting;
+pub mod audit_lists;
+pub mod auditing;
 pub mod causes;
 pub mod claiming;
 pub mod completing;
@@ -47,6 +49,11 @@ macro_rules! for_each_case {
                 a_key_whose_window_ended_is_free, a_usual_accept_is_three_statements, duplicates_inside_one_batch, an_unknown_endpoint_accepts_nothing,
                 a_skewed_clock_mints_again, only_refused_ids_are_minted_again, a_clock_ahead_delays_nothing,
                 a_full_store_refuses, a_key_may_only_write_its_tenant, a_job_keeps_its_trace;
+            auditing: a_change_of_a_job_is_one_entry, a_change_of_a_cause_is_one_entry, a_change_of_an_endpoint_is_one_entry,
+                a_change_of_a_schedule_is_one_entry, a_change_of_a_tenant_is_one_entry,
+                a_change_of_the_deployment_is_one_entry, a_submitted_job_is_one_entry;
+            audit_lists: an_entry_has_no_secret, entries_are_filtered_and_paged,
+                entries_are_erased_and_deleted_by_age, a_request_has_one_entry;
             repeating: a_late_repeat_returns_its_job, a_refused_new_job_writes_nothing, an_ended_key_returns_no_job,
                 a_reached_quota_still_answers_repeats;
             claiming: a_claim_is_a_log_entry, a_claim_is_exclusive, a_repeated_claim_reads_the_same_rows,

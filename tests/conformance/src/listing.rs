@@ -13,7 +13,7 @@ use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 /// Pages of a list contain every job once, the newest first.
 pub async fn pages_continue_where_they_stopped<S: Store>(stand: &Stand<S>) {
@@ -90,8 +90,8 @@ pub async fn dead_letters_by_death<S: Store>(stand: &Stand<S>) {
     let second = list_dead_letters(stand, &case.tenant, &JobFilter::default(), first.next.clone(), 3).await.unwrap();
     let seen: Vec<_> = first.rows.iter().chain(&second.rows).map(|row| row.id.clone()).collect();
     assert_eq!((seen, second.next), (dead.clone(), None));
-    discard(stand, &case.job(&dead[0]), None).await.unwrap();
-    replay(stand, &stand.settings, &case.job(&dead[1]), None).await.unwrap();
+    discard(stand, &operator(stand), &case.job(&dead[0]), None).await.unwrap();
+    replay(stand, &operator(stand), &stand.settings, &case.job(&dead[1]), None).await.unwrap();
     let rest = list_dead_letters(stand, &case.tenant, &JobFilter::default(), None, 10).await.unwrap();
     assert_eq!(rest.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), dead[2..]);
 }
@@ -143,13 +143,19 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
     for id in [&job.id, &dead.id] {
         let guessed = mine.job(id);
         assert_eq!(read_job(stand, &guessed).await.unwrap_err(), Problem::not_found("Job", id));
-        assert_eq!(cancel(stand, &stand.settings, &guessed).await.unwrap_err(), Problem::not_found("Job", id));
-        assert_eq!(retry_now(stand, &guessed).await.unwrap_err(), Problem::not_found("Job", id));
         assert_eq!(
-            replay(stand, &stand.settings, &guessed, None).await.unwrap_err(),
+            cancel(stand, &operator(stand), &stand.settings, &guessed).await.unwrap_err(),
+            Problem::not_found("Job", id)
+        );
+        assert_eq!(retry_now(stand, &operator(stand), &guessed).await.unwrap_err(), Problem::not_found("Job", id));
+        assert_eq!(
+            replay(stand, &operator(stand), &stand.settings, &guessed, None).await.unwrap_err(),
             Problem::not_found("Dead letter", id)
         );
-        assert_eq!(discard(stand, &guessed, None).await.unwrap_err(), Problem::not_found("Dead letter", id));
+        assert_eq!(
+            discard(stand, &operator(stand), &guessed, None).await.unwrap_err(),
+            Problem::not_found("Dead letter", id)
+        );
         assert!(mine.claim(&stand.token(), &[&guessed], false).await.is_empty());
     }
     assert_eq!(read_endpoint(stand, &mine.tenant, "shop").await.unwrap_err(), Problem::not_found("Endpoint", "shop"));

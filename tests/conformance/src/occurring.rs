@@ -12,7 +12,7 @@ use longshore::wire::time::Time;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store};
+use super::stand::{Case, Stand, Store, operator};
 
 /// Duration after which an occurrence of a schedule with one per minute is due, in milliseconds.
 pub(super) const A_MINUTE_MS: i64 = 61_000;
@@ -22,7 +22,7 @@ pub(super) async fn put<S: Store>(case: &Case<'_, S>, more: Value) -> ScheduleRo
     let (Value::Object(fields), Value::Object(more)) = (&mut body, more) else { unreachable!() };
     fields.extend(more);
     let (stand, body) = (case.stand, body.to_string());
-    put_schedule(stand, &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap()
+    put_schedule(stand, &operator(stand), &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap()
 }
 
 async fn row<S: Store>(case: &Case<'_, S>) -> ScheduleRow {
@@ -45,9 +45,9 @@ async fn count<S: Store>(case: &Case<'_, S>) -> String {
 
 /// Deletes the schedule of a case: on a shared database it must not fire during another case.
 async fn end<S: Store>(case: &Case<'_, S>) {
-    delete_schedule(case.stand, &case.tenant, "report").await.unwrap();
+    delete_schedule(case.stand, &operator(case.stand), &case.tenant, "report").await.unwrap();
     assert_eq!(
-        delete_schedule(case.stand, &case.tenant, "report").await,
+        delete_schedule(case.stand, &operator(case.stand), &case.tenant, "report").await,
         Err(Problem::not_found("Schedule", "report"))
     );
 }
@@ -156,12 +156,13 @@ pub async fn a_deleted_endpoint_refuses_the_occurrence<S: Store>(stand: &Stand<S
     let case = stand.case().await;
     case.endpoint("orders").await;
     put(&case, json!({"endpoint": "orders", "payload": {}})).await;
-    change_endpoint(stand, &case.tenant, "orders", EndpointChange::Delete).await.unwrap();
+    change_endpoint(stand, &operator(stand), &case.tenant, "orders", EndpointChange::Delete).await.unwrap();
     case.make_past(A_MINUTE_MS).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
     let schedule = row(&case).await;
     assert_eq!((schedule.history[0].state, &schedule.history[0].job_id), (OccurrenceState::Refused, &None));
-    let refusal = run_schedule(stand, &case.tenant, "report", None, &Origin::default()).await.unwrap_err();
+    let refusal =
+        run_schedule(stand, &operator(stand), &case.tenant, "report", None, &Origin::default()).await.unwrap_err();
     assert!(matches!(refusal, Problem::InvalidRequest(_)), "{refusal:?}");
     case.endpoint("orders").await;
     case.make_past(A_MINUTE_MS).await;
@@ -174,7 +175,9 @@ pub async fn a_deleted_endpoint_refuses_the_occurrence<S: Store>(stand: &Stand<S
 pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let before = put(&case, json!({"paused": true})).await;
-    let run = async |key| run_schedule(stand, &case.tenant, "report", key, &Origin::default()).await.unwrap();
+    let run = async |key| {
+        run_schedule(stand, &operator(stand), &case.tenant, "report", key, &Origin::default()).await.unwrap()
+    };
     let (first, second, other) = (run(Some("a")).await, run(Some("a")).await, run(None).await);
     assert_eq!((first.duplicate, second.duplicate, other.duplicate), (false, true, false));
     assert_eq!((&first.job, &first.body), (&second.job, &second.body));
@@ -188,7 +191,8 @@ pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
         after.history.iter().filter(|occurrence| occurrence.state == OccurrenceState::RunNow).count(),
         after.history.len()
     );
-    let unknown = run_schedule(stand, &case.tenant, "nothing", None, &Origin::default()).await.unwrap_err();
+    let unknown =
+        run_schedule(stand, &operator(stand), &case.tenant, "nothing", None, &Origin::default()).await.unwrap_err();
     assert_eq!(unknown, Problem::not_found("Schedule", "nothing"));
     end(&case).await;
 }
@@ -204,7 +208,7 @@ pub async fn a_full_store_fires_later<S: Store>(stand: &Stand<S>) {
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
     assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "it was read before");
     assert_eq!(
-        run_schedule(stand, &case.tenant, "report", None, &Origin::default()).await.unwrap_err(),
+        run_schedule(stand, &operator(stand), &case.tenant, "report", None, &Origin::default()).await.unwrap_err(),
         Problem::StorageFull
     );
     stand.sql(set, vec![0.into()]).await;

@@ -11,7 +11,7 @@ use longshore::wire::problem::Problem;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::stand::{Case, Stand, Store, measured, place, request};
+use super::stand::{Case, Stand, Store, measured, operator, place, request};
 
 impl<S: Store> Case<'_, S> {
     /// Returns a job that was dead-lettered at its first attempt.
@@ -45,7 +45,7 @@ pub async fn a_cancel_in_every_state<S: Store>(stand: &Stand<S>) {
         let job = case.plain().await;
         case.put_state(&job, sql).await;
         for _ in 0..2 {
-            let row = cancel(stand, &stand.settings, &job).await.unwrap();
+            let row = cancel(stand, &operator(stand), &stand.settings, &job).await.unwrap();
             assert_eq!(row.state, State::Cancelled, "{sql}");
             assert_eq!(row.next_check_at, row.finished_at.map(|at| at + PAID.retention_succeeded_ms));
         }
@@ -54,13 +54,19 @@ pub async fn a_cancel_in_every_state<S: Store>(stand: &Stand<S>) {
     let running = case.plain().await;
     case.claim(&stand.token(), &[&running], false).await;
     for _ in 0..2 {
-        let row = cancel(stand, &stand.settings, &running).await.unwrap();
+        let row = cancel(stand, &operator(stand), &stand.settings, &running).await.unwrap();
         assert_eq!((row.state, row.cancel_requested), (State::Running, 1));
     }
     let dead = case.dead(None).await;
-    assert!(matches!(cancel(stand, &stand.settings, &dead).await, Err(Problem::IllegalTransition(_))));
+    assert!(matches!(
+        cancel(stand, &operator(stand), &stand.settings, &dead).await,
+        Err(Problem::IllegalTransition(_))
+    ));
     let unknown = case.job("job_0001ARZ3NDEKTSV4RRFFQ69G5FAV");
-    assert_eq!(cancel(stand, &stand.settings, &unknown).await.unwrap_err(), Problem::not_found("Job", &unknown.id));
+    assert_eq!(
+        cancel(stand, &operator(stand), &stand.settings, &unknown).await.unwrap_err(),
+        Problem::not_found("Job", &unknown.id)
+    );
 }
 
 /// Retry now makes a waiting job due; it is refused for running and ended jobs.
@@ -68,18 +74,19 @@ pub async fn retry_now_makes_due<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.accept_one(request(json!({"delay_seconds": 3_600})), None).await.unwrap().job;
     assert!(case.claim(&stand.token(), &[&job], false).await.is_empty());
-    assert_eq!(retry_now(stand, &job).await.unwrap().state, State::Queued);
+    assert_eq!(retry_now(stand, &operator(stand), &job).await.unwrap().state, State::Queued);
     assert_eq!(case.claim(&stand.token(), &[&job], false).await.len(), 1);
-    assert!(matches!(retry_now(stand, &job).await, Err(Problem::IllegalTransition(_))));
+    assert!(matches!(retry_now(stand, &operator(stand), &job).await, Err(Problem::IllegalTransition(_))));
     let dead = case.dead(None).await;
-    assert!(matches!(retry_now(stand, &dead).await, Err(Problem::IllegalTransition(_))));
+    assert!(matches!(retry_now(stand, &operator(stand), &dead).await, Err(Problem::IllegalTransition(_))));
 }
 
 /// Fifty replays of one dead letter make one successor with the same event id; the other answers name that successor.
 pub async fn fifty_replays_are_one<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let dead = case.dead(Some("key")).await;
-    let answers = join_all((0..50).map(|_| replay(stand, &stand.settings, &dead, None))).await;
+    let answers =
+        join_all((0..50).map(async |_| replay(stand, &operator(stand), &stand.settings, &dead, None).await)).await;
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!((won.len(), lost.len()), (1, 49));
     let successor = won.into_iter().next().unwrap().unwrap();
@@ -97,7 +104,7 @@ pub async fn fifty_replays_are_one<S: Store>(stand: &Stand<S>) {
     let second = case.dead(None).await;
     let edited = RawValue::from_string(r#"{"url":"https://example.com/other","body":2}"#.into()).unwrap();
     stand.clock_off_ms.set(120_000);
-    let successor = replay(stand, &stand.settings, &second, Some(&edited)).await;
+    let successor = replay(stand, &operator(stand), &stand.settings, &second, Some(&edited)).await;
     stand.clock_off_ms.set(0);
     assert!(successor.unwrap().payload.unwrap().contains("example.com/other"));
 }
@@ -107,12 +114,15 @@ pub async fn a_discard_frees_the_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let dead = case.dead(Some("key")).await;
     assert_eq!(case.accept_one(request(json!({})), Some("key")).await.unwrap().job, dead);
-    let row = discard(stand, &dead, Some("known".into())).await.unwrap();
+    let row = discard(stand, &operator(stand), &dead, Some("known".into())).await.unwrap();
     assert_eq!((row.dead_state, row.note.as_deref()), (Some(DeadLetterState::Discarded), Some("known")));
     assert_eq!(row.state, State::Dead);
     assert_ne!(case.accept_one(request(json!({})), Some("key")).await.unwrap().job, dead);
-    assert!(matches!(replay(stand, &stand.settings, &dead, None).await, Err(Problem::IllegalTransition(_))));
-    assert!(discard(stand, &dead, None).await.is_err());
+    assert!(matches!(
+        replay(stand, &operator(stand), &stand.settings, &dead, None).await,
+        Err(Problem::IllegalTransition(_))
+    ));
+    assert!(discard(stand, &operator(stand), &dead, None).await.is_err());
 }
 
 /// A wake makes the sweep check due waiting jobs at once, and changes no others.

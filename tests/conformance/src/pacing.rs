@@ -8,7 +8,7 @@ use longshore::model::state::{Decision, State};
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
-use super::stand::{Stand, Store};
+use super::stand::{Stand, Store, operator};
 
 /// A canary holds the action back until its jobs have succeeded. The action is paused when one of them fails, and continues when it is
 /// resumed.
@@ -24,7 +24,7 @@ pub async fn a_canary_decides<S: Store>(stand: &Stand<S>) {
     let failed = case.drive(&tested, 9).await;
     assert_eq!((failed.done, failed.canary_state, failed.state), (1, Some(CanaryState::Failed), ActionState::Paused));
     assert_eq!(failed.paused_reason, Some(ActionPausedReason::CanaryFailed));
-    let resumed = change_action(stand, &case.tenant, &action.id, ActionChange::Resume).await.unwrap();
+    let resumed = change_action(stand, &operator(stand), &case.tenant, &action.id, ActionChange::Resume).await.unwrap();
     assert_eq!((resumed.canary_state, resumed.paused_reason), (Some(CanaryState::Ignored), None));
     assert_eq!(case.drive(&resumed, 9).await.done, 3);
 
@@ -74,7 +74,8 @@ pub async fn a_rate_spaces_the_jobs<S: Store>(stand: &Stand<S>) {
 pub async fn an_action_is_paused_and_aborted<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.dead_jobs(2).await;
-    let change = async |row: &ActionRow, change| change_action(stand, &case.tenant, &row.id, change).await;
+    let change =
+        async |row: &ActionRow, change| change_action(stand, &operator(stand), &case.tenant, &row.id, change).await;
     let action = case.create(json!({"do": "replay", "filter": {}})).await;
     for _ in 0..2 {
         let paused = change(&action, ActionChange::Pause).await.unwrap();
@@ -90,7 +91,7 @@ pub async fn an_action_is_paused_and_aborted<S: Store>(stand: &Stand<S>) {
     let refused = change(&action, ActionChange::Resume).await.unwrap_err();
     let detail = "Only an action that is `paused` can be resumed; this one is `aborted`";
     assert_eq!(refused, Problem::IllegalTransition(detail.into()));
-    let unknown = change_action(stand, &case.tenant, "act_x", ActionChange::Pause).await.unwrap_err();
+    let unknown = change_action(stand, &operator(stand), &case.tenant, "act_x", ActionChange::Pause).await.unwrap_err();
     assert_eq!(unknown, Problem::not_found("Action", "act_x"));
     let of = async |state: Option<ActionState>| {
         let state = state.map(|state| state.name().to_owned());

@@ -14,7 +14,7 @@ use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 /// Returns a text that is larger than an inline payload may be.
 fn bulk(letter: char) -> String {
@@ -154,17 +154,17 @@ pub async fn a_job_waits_for_an_unreadable_payload<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&gone).await;
     assert_eq!((row.dead_reason, row.attempt), (Some(DeadReason::NotRetryable), 1));
     assert!(row.error.unwrap().message.contains("no longer exists in the object store"));
-    let refused = replay(stand, &stand.settings, &gone, None).await;
+    let refused = replay(stand, &operator(stand), &stand.settings, &gone, None).await;
     assert!(matches!(refused, Err(Problem::IllegalTransition(text)) if text.contains("replay it with a `payload`")));
     let edited = RawValue::from_string(r#"{"url":"https://example.com/other"}"#.into()).unwrap();
-    assert!(replay(stand, &stand.settings, &gone, Some(&edited)).await.is_ok());
+    assert!(replay(stand, &operator(stand), &stand.settings, &gone, Some(&edited)).await.is_ok());
 }
 
 /// A successor owns its object: a copy of the dead job's, or one of the edited payload, or none.
 pub async fn a_replay_owns_its_payload<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let dead = case.large_and_dead().await;
-    let successor = replay(stand, &stand.settings, &dead, None).await.unwrap();
+    let successor = replay(stand, &operator(stand), &stand.settings, &dead, None).await.unwrap();
     assert_eq!(stand.object(&successor.job()), stand.object(&dead));
     assert_eq!((successor.payload_bytes, successor.payload), {
         let row = stand.row(&dead).await;
@@ -177,7 +177,7 @@ pub async fn a_replay_owns_its_payload<S: Store>(stand: &Stand<S>) {
     for (edited, is_large) in edits.into_iter().zip([true, false]) {
         let dead = case.large_and_dead().await;
         let edited = RawValue::from_string(edited.to_string()).unwrap();
-        let successor = replay(stand, &stand.settings, &dead, Some(&edited)).await.unwrap();
+        let successor = replay(stand, &operator(stand), &stand.settings, &dead, Some(&edited)).await.unwrap();
         let object = stand.object(&successor.job());
         assert_eq!(successor.payload_bytes, object.as_ref().and_then(|object| i64::try_from(object.len()).ok()));
         assert_eq!((object.is_some(), object != stand.object(&dead)), (is_large, true));
@@ -185,17 +185,20 @@ pub async fn a_replay_owns_its_payload<S: Store>(stand: &Stand<S>) {
     }
     let dead = case.large_and_dead().await;
     stand.objects_fail.set(true);
-    let refused = replay(stand, &stand.settings, &dead, None).await;
+    let refused = replay(stand, &operator(stand), &stand.settings, &dead, None).await;
     stand.objects_fail.set(false);
     assert_eq!(refused.unwrap_err(), Problem::Unavailable);
-    assert!(replay(stand, &stand.settings, &dead, None).await.is_ok(), "the dead letter is still open");
+    assert!(
+        replay(stand, &operator(stand), &stand.settings, &dead, None).await.is_ok(),
+        "the dead letter is still open"
+    );
 }
 
 /// The row is deleted first, then its object; the walk deletes an object whose own deletion failed.
 pub async fn an_object_is_deleted_after_its_row<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (cancelled, done) = (case.large().await.job, case.large().await.job);
-    cancel(stand, &stand.settings, &cancelled).await.unwrap();
+    cancel(stand, &operator(stand), &stand.settings, &cancelled).await.unwrap();
     case.run(&done).await;
     case.make_past(PAID.retention_succeeded_ms - 60_000).await;
     case.sweep().await;
@@ -208,7 +211,7 @@ pub async fn an_object_is_deleted_after_its_row<S: Store>(stand: &Stand<S>) {
     assert!(stand.raw(&cancelled).await.is_null() && stand.raw(&renamed).await.is_null());
     assert_eq!(stand.count_objects(&case.tenant), 0);
     let late = case.large().await.job;
-    cancel(stand, &stand.settings, &late).await.unwrap();
+    cancel(stand, &operator(stand), &stand.settings, &late).await.unwrap();
     case.make_past(PAID.retention_succeeded_ms + 1).await;
     stand.objects_fail.set(true);
     case.sweep().await;

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use longshore_kit::client::early_in_a_day;
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 async fn set<S: Store>(case: &Case<'_, S>, jobs_per_day: Value) {
     let body = json!({"jobs_per_day": jobs_per_day}).to_string();
-    put_quota(case.stand, &case.tenant, body.as_bytes()).await.unwrap();
+    put_quota(case.stand, &operator(case.stand), &case.tenant, body.as_bytes()).await.unwrap();
 }
 
 async fn today<S: Store>(case: &Case<'_, S>) -> Value {
@@ -93,7 +93,7 @@ pub async fn a_quota_bounds_a_key<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let (one, two) = (stand.case().await, stand.case().await);
     let body = json!({"tenant": "*", "scopes": ["jobs:write"], "jobs_per_day": 2}).to_string();
-    let made = create_key(stand, None, body.as_bytes()).await.unwrap();
+    let made = create_key(stand, &operator(stand), None, body.as_bytes()).await.unwrap();
     assert_eq!(made.key.jobs_per_day, Some(2));
     let key = parse(&made.token).unwrap();
     let of = |case: &Case<'_, S>| Caller {
@@ -109,7 +109,8 @@ pub async fn a_quota_bounds_a_key<S: Store>(stand: &Stand<S>) {
     assert_eq!(accept_as(&one, &one.caller, &["b"]).await, Ok(1), "the tenant's own key");
     let mine = list_keys(stand, "*", "", 1_000).await.unwrap().into_iter().find(|row| row.id == key.id).unwrap();
     assert_eq!(mine.jobs_per_day, Some(2));
-    let refused = create_key(stand, None, br#"{"tenant":"a","scopes":["admin"],"jobs_per_day":0}"#).await.err();
+    let refused =
+        create_key(stand, &operator(stand), None, br#"{"tenant":"a","scopes":["admin"],"jobs_per_day":0}"#).await.err();
     assert!(matches!(refused, Some(Problem::InvalidRequest(_))), "{refused:?}");
 }
 
@@ -119,12 +120,12 @@ pub async fn quotas_are_erased_with_their_tenant<S: Store>(stand: &Stand<S>) {
     for case in [&case, &other] {
         set(case, json!(5)).await;
         let body = json!({"tenant": case.tenant, "scopes": ["jobs:write"], "jobs_per_day": 2}).to_string();
-        create_key(stand, None, body.as_bytes()).await.unwrap();
+        create_key(stand, &operator(stand), None, body.as_bytes()).await.unwrap();
     }
-    request_erasure(stand, &case.tenant, Some("someone")).await.unwrap();
+    request_erasure(stand, &operator(stand), &case.tenant, Some("someone")).await.unwrap();
     let count = "SELECT count(*) FROM quotas WHERE tenant = ?1";
     assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"], "a subject has no quota");
-    request_erasure(stand, &case.tenant, None).await.unwrap();
+    request_erasure(stand, &operator(stand), &case.tenant, None).await.unwrap();
     assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["0"]);
     assert_eq!(stand.sql(count, vec![other.tenant.as_str().into()]).await, ["2"]);
 }

@@ -9,12 +9,14 @@ use longshore::wire::job_queue::JobQueue;
 use serde_json::json;
 
 use super::indexing::{GUIDE, INDEX, Indexed};
-use super::stand::{Stand, Store};
+use super::stand::{Stand, Store, operator};
 
 /// Puts the index with another chunk size.
 async fn ask<S: Store>(case: &Indexed<'_, S>, chars: u32) -> (IndexRow, PutResult) {
     let body = json!({"provider": "builtin", "chunk_chars": chars, "overlap_chars": 0}).to_string();
-    put_index(case.0.stand, &case.0.stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap()
+    put_index(case.0.stand, &operator(case.0.stand), &case.0.stand.settings, &case.0.tenant, INDEX, body.as_bytes())
+        .await
+        .unwrap()
 }
 
 /// A new index version is built beside the serving one and swapped in; a put of the serving settings cancels the build.

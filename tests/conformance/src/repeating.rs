@@ -11,7 +11,7 @@ use longshore::wire::time::rfc3339;
 use longshore_kit::client::early_in_a_day;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 impl<S: Store> Case<'_, S> {
     /// Accepts jobs under these settings, as requests `ms` milliseconds from now, each with its key.
@@ -160,7 +160,7 @@ pub async fn a_reached_quota_still_answers_repeats<S: Store>(stand: &Stand<S>) {
     let (good, mut large) = (request(json!({})), request(json!({})));
     large["payload"]["body"] = json!("b".repeat(PAYLOAD_INLINE_BYTES + 1));
     let late = request(json!({"deadline_at": soon(stand)}));
-    put_quota(stand, &case.tenant, br#"{"jobs_per_day":2}"#).await.unwrap();
+    put_quota(stand, &operator(stand), &case.tenant, br#"{"jobs_per_day":2}"#).await.unwrap();
     assert_eq!(slugs(case.accept_later(&settings, 0, &[("a", &good), ("b", &large)]).await), ["accepted", "accepted"]);
     let jobs = [("a", &good), ("c", &good), ("b", &large), ("d", &large), ("e", &late)];
     assert_eq!(

@@ -11,7 +11,7 @@ use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 
 use super::indexing::{INDEX, Indexed};
-use super::stand::{Stand, Store};
+use super::stand::{Stand, Store, operator};
 
 /// Accepts a request that replaces the source of the cases. Returns its jobs in the order of the lines, and its
 /// removal.
@@ -123,7 +123,7 @@ pub async fn an_older_document_of_a_source_is_superseded<S: Store>(stand: &Stand
         stand.index_batch(&[statement]).await.unwrap().remove(0).len()
     };
     assert_eq!(kept().await, 1);
-    drop_index(stand, &case.0.tenant, INDEX).await.unwrap();
+    drop_index(stand, &operator(stand), &case.0.tenant, INDEX).await.unwrap();
     assert_eq!(kept().await, 0, "it is deleted with its index");
 }
 

@@ -20,7 +20,7 @@ use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::erasing::AGE_MS;
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 /// Endpoint of these cases that keeps payloads.
 const KEEPER: &str = "keeper";
@@ -46,7 +46,9 @@ impl<S: Store> Case<'_, S> {
     async fn keeper(&self, id: &str, keep_payload: bool) {
         let body = json!({"url": "https://example.com/hook", "schedule": "fast", "keep_payload": keep_payload});
         let body = body.to_string();
-        put_endpoint(self.stand, &self.stand.settings, &self.tenant, id, body.as_bytes()).await.unwrap();
+        put_endpoint(self.stand, &operator(self.stand), &self.stand.settings, &self.tenant, id, body.as_bytes())
+            .await
+            .unwrap();
     }
 
     async fn ran(&self, job: &JobRef) -> JobRow {
@@ -62,7 +64,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     async fn resend(&self, job: &JobRef, key: Option<&str>) -> Result<Resent, Problem> {
-        resend(self.stand, &self.stand.settings, job, key).await
+        resend(self.stand, &operator(self.stand), &self.stand.settings, job, key).await
     }
 
     fn object_of(&self, job: &JobRef) -> Option<Vec<u8>> {
@@ -135,7 +137,7 @@ pub async fn an_impossible_resend_is_refused<S: Store>(stand: &Stand<S>) {
     assert!(matches!(stranger.refusal(&stranger.job(&done.id)).await, Problem::NotFound(_)));
     // A cancelled job has its payload, with any setting of its endpoint.
     let cancelled = case.accept_one(to(OTHER, &json!({})), None).await.unwrap().job;
-    cancel(stand, &stand.settings, &cancelled).await.unwrap();
+    cancel(stand, &operator(stand), &stand.settings, &cancelled).await.unwrap();
     assert!(case.resend(&cancelled, None).await.is_ok());
     let gone = |problem: Problem| match problem {
         Problem::PayloadGone(detail) => detail,

@@ -15,7 +15,7 @@ use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::occurring::{A_MINUTE_MS, put};
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 impl<S: Store> Case<'_, S> {
     /// Accepts one more job, as a deployment of that epoch does.
@@ -29,7 +29,7 @@ impl<S: Store> Case<'_, S> {
 
 async fn epoch_again<S: Store>(stand: &Stand<S>) {
     stand.sql("UPDATE meta SET value = 0 WHERE name = 'epoch' RETURNING ''", Vec::new()).await;
-    set_paused(stand, false).await.unwrap();
+    set_paused(stand, &operator(stand), false).await.unwrap();
 }
 
 /// A deployment with another epoch than its store accepts, claims, sweeps and fires nothing; reads still work.
@@ -64,16 +64,19 @@ pub async fn another_epoch_makes_no_secret<S: Store>(stand: &Stand<S>) {
     let count = "SELECT CAST(count(*) AS TEXT) FROM signing_secrets WHERE tenant = ?1";
     let count = async || stand.sql(count, vec![case.tenant.as_str().into()]).await;
     let next = Settings { epoch: 1, ..stand.settings.clone() };
-    let known = read_secrets(stand, &stand.settings, &case.tenant, "orders").await.unwrap();
-    assert_eq!(read_secrets(stand, &next, &case.tenant, "orders").await, Ok(known));
-    assert_eq!(read_secrets(stand, &next, &case.tenant, "lost").await, Err(Problem::Restoring));
-    assert_eq!(read_secrets(stand, &next, &case.tenant, "none").await, Err(Problem::not_found("Endpoint", "none")));
-    assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Err(Problem::Restoring));
+    let known = read_secrets(stand, &operator(stand), &stand.settings, &case.tenant, "orders").await.unwrap();
+    assert_eq!(read_secrets(stand, &operator(stand), &next, &case.tenant, "orders").await, Ok(known));
+    assert_eq!(read_secrets(stand, &operator(stand), &next, &case.tenant, "lost").await, Err(Problem::Restoring));
+    assert_eq!(
+        read_secrets(stand, &operator(stand), &next, &case.tenant, "none").await,
+        Err(Problem::not_found("Endpoint", "none"))
+    );
+    assert_eq!(read_tenant_secret(stand, &operator(stand), &next, &case.tenant).await, Err(Problem::Restoring));
     assert_eq!(count().await, ["1"], "nothing was made");
     // The deployment of the store's epoch creates both.
-    assert!(read_secrets(stand, &stand.settings, &case.tenant, "lost").await.is_ok());
-    let default = read_tenant_secret(stand, &stand.settings, &case.tenant).await.unwrap();
-    assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Ok(default));
+    assert!(read_secrets(stand, &operator(stand), &stand.settings, &case.tenant, "lost").await.is_ok());
+    let default = read_tenant_secret(stand, &operator(stand), &stand.settings, &case.tenant).await.unwrap();
+    assert_eq!(read_tenant_secret(stand, &operator(stand), &next, &case.tenant).await, Ok(default));
     assert_eq!(count().await, ["3"]);
 }
 
@@ -83,7 +86,8 @@ pub async fn a_restore_is_confirmed_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
     let next = Settings { epoch: 2, ..stand.settings.clone() };
-    let confirm = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs }).await;
+    let confirm =
+        async |settings: &Settings, jobs| restored(stand, &operator(stand), settings, &RestoredRequest { jobs }).await;
     let of = |epoch, paused| Ok(Restored { epoch, paused });
     assert_eq!(confirm(&stand.settings, RestoredJobs::Hold).await, of(0, false), "the epoch is already the same");
     assert_eq!(confirm(&next, RestoredJobs::Hold).await, of(2, true));
@@ -94,7 +98,7 @@ pub async fn a_restore_is_confirmed_once<S: Store>(stand: &Stand<S>) {
     assert!(claimed(&next).await.is_empty());
     assert_eq!(stand.row(&job).await.state, State::Held);
     assert!(matches!(confirm(&stand.settings, RestoredJobs::Hold).await, Err(Problem::IllegalTransition(_))));
-    set_paused(stand, false).await.unwrap();
+    set_paused(stand, &operator(stand), false).await.unwrap();
     sweep(stand, &next).await.unwrap();
     assert!(claimed(&stand.settings).await.is_empty(), "a deployment of the old epoch");
     assert_eq!(claimed(&next).await.len(), 1);

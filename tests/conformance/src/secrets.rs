@@ -12,21 +12,30 @@ use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 impl<S: Store> Case<'_, S> {
     async fn secrets(&self, endpoint: &str) -> (Value, Value) {
-        let shown = read_secrets(self.stand, &self.stand.settings, &self.tenant, endpoint).await.unwrap();
+        let shown = read_secrets(self.stand, &operator(self.stand), &self.stand.settings, &self.tenant, endpoint)
+            .await
+            .unwrap();
         (json!(shown.secret), json!(shown.previous_secret))
     }
 
     async fn rotate(&self, endpoint: &str) -> (Value, Value) {
-        let shown = rotate_secret(self.stand, &self.stand.settings, &self.tenant, endpoint).await.unwrap();
+        let shown = rotate_secret(self.stand, &operator(self.stand), &self.stand.settings, &self.tenant, endpoint)
+            .await
+            .unwrap();
         (json!(shown.secret), json!(shown.previous_secret))
     }
 
     async fn tenant_secret(&self) -> Value {
-        json!(read_tenant_secret(self.stand, &self.stand.settings, &self.tenant).await.unwrap().secret)
+        json!(
+            read_tenant_secret(self.stand, &operator(self.stand), &self.stand.settings, &self.tenant)
+                .await
+                .unwrap()
+                .secret
+        )
     }
 
     /// Returns the stored secret versions of an endpoint.
@@ -105,8 +114,8 @@ pub async fn a_deleted_endpoint_loses_its_secret<S: Store>(stand: &Stand<S>) {
     case.endpoint("orders").await;
     let (first, _) = case.secrets("orders").await;
     for _ in 0..2 {
-        let _ = change_endpoint(stand, &case.tenant, "orders", EndpointChange::Delete).await;
-        assert!(read_secrets(stand, &stand.settings, &case.tenant, "orders").await.is_err());
+        let _ = change_endpoint(stand, &operator(stand), &case.tenant, "orders", EndpointChange::Delete).await;
+        assert!(read_secrets(stand, &operator(stand), &stand.settings, &case.tenant, "orders").await.is_err());
         assert!(case.stored("orders").await.is_empty(), "reading makes none");
     }
     case.endpoint("orders").await;
@@ -146,9 +155,9 @@ pub async fn secrets_are_erased_with_their_tenant<S: Store>(stand: &Stand<S>) {
     case.endpoint("orders").await;
     let job = case.accept_one(request(json!({})), None).await.unwrap().job;
     let default = case.tenant_secret().await;
-    request_erasure(stand, &case.tenant, Some("someone")).await.unwrap();
+    request_erasure(stand, &operator(stand), &case.tenant, Some("someone")).await.unwrap();
     assert_eq!(case.stored("orders").await.len(), 1, "a subject has no secret");
-    let erasure = request_erasure(stand, &case.tenant, None).await.unwrap();
+    let erasure = request_erasure(stand, &operator(stand), &case.tenant, None).await.unwrap();
     assert!(case.stored("orders").await.is_empty());
     assert_eq!(case.tenant_secret().await, default, "remaining jobs are signed with the same secret");
     let erased = "DELETE FROM erasures WHERE tenant = ?1 AND subject IS NOT NULL RETURNING id";
@@ -157,6 +166,6 @@ pub async fn secrets_are_erased_with_their_tenant<S: Store>(stand: &Stand<S>) {
     case.finish(&erasure).await;
     assert!(case.stored("").await.is_empty());
     let body = json!({"url": "https://orders.example.com/hook"}).to_string();
-    put_endpoint(stand, &stand.settings, &case.tenant, "orders", body.as_bytes()).await.unwrap();
+    put_endpoint(stand, &operator(stand), &stand.settings, &case.tenant, "orders", body.as_bytes()).await.unwrap();
     assert_ne!(case.tenant_secret().await, default, "a new tenant of that name has a new secret");
 }

@@ -24,6 +24,7 @@ use longshore::run::claim::claim;
 use longshore::run::settle::JobPlace;
 use longshore::security::key::parse;
 use longshore::settings::Settings;
+use longshore::store::audit::Operator;
 use longshore::store::rows::read_job;
 use longshore::wire::idempotency::sha256;
 use longshore::wire::job_queue::JobQueue;
@@ -31,6 +32,9 @@ use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use longshore_kit::options::MASTER_KEY;
+
+/// Key id of [`operator`].
+pub const OPERATOR: &str = "00000000000000aa";
 
 /// Both databases of one engine, and its clock.
 #[allow(async_fn_in_trait)]
@@ -106,7 +110,7 @@ impl<S: Store> Stand<S> {
     /// Creates a caller with a new key of that tenant.
     pub async fn caller(&self, tenant: &str) -> Caller {
         let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "case"}).to_string();
-        let key = create_key(self, None, body.as_bytes()).await.unwrap();
+        let key = create_key(self, &operator(self), None, body.as_bytes()).await.unwrap();
         let token = parse(&key.token).unwrap();
         Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() }
     }
@@ -191,7 +195,9 @@ impl<S: Store> Case<'_, S> {
     /// Creates an endpoint.
     pub async fn endpoint(&self, id: &str) {
         let body = json!({"url": format!("https://{id}.example.com/hook"), "schedule": "fast"}).to_string();
-        put_endpoint(self.stand, &self.stand.settings, &self.tenant, id, body.as_bytes()).await.unwrap();
+        put_endpoint(self.stand, &operator(self.stand), &self.stand.settings, &self.tenant, id, body.as_bytes())
+            .await
+            .unwrap();
     }
 
     /// Claims jobs and returns the rows that the token holds.
@@ -217,6 +223,11 @@ impl<S: Store> Case<'_, S> {
         self.stand.sql(rename, vec![tenant.into(), old.into(), new.into(), at.into()]).await;
         aged
     }
+}
+
+/// Returns the operator of a new request, which has a fixed key and address.
+pub fn operator<C: Clock>(clock: &C) -> Operator {
+    Operator::new(OPERATOR, Some("192.0.2.7".to_owned()), &mint_ulid(clock.now_ms(), clock.random()))
 }
 
 /// Returns the delay of an accepted job's hint in seconds.

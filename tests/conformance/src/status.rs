@@ -14,7 +14,7 @@ use longshore::model::state::{DeadReason, Decision};
 use longshore::run::settle::{Settlement, settle};
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, measured, place};
+use super::stand::{Case, Stand, Store, measured, operator, place};
 
 const RETRY: Decision = Decision::Retry { delay: Duration::from_secs(30), failures: 1 };
 const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
@@ -95,7 +95,7 @@ pub async fn a_failing_endpoint_is_a_reason_until_its_dead_letters_are_gone<S: S
     case.succeeds(&waits).await;
     let recovered = case.status().await;
     assert_eq!((codes(&recovered), &recovered["reasons"][0]["level"]), (vec!["dead_letters"], &json!("degraded")));
-    discard(stand, &dead, None).await.unwrap();
+    discard(stand, &operator(stand), &dead, None).await.unwrap();
     let well = case.status().await;
     assert_eq!((codes(&well), count(&well, "dead"), &well["causes"]), (vec![], 0, &json!([])));
 }
@@ -107,12 +107,12 @@ pub async fn a_resolved_cause_is_no_reason<S: Store>(stand: &Stand<S>) {
     case.fails(&first, "down", DEAD_LETTER).await;
     let id = stand.row(&first).await.cause.unwrap();
     assert_eq!(codes(&case.status().await), ["dead_letters"]);
-    change_cause(stand, &case.tenant, &id, CauseChange::Resolve).await.unwrap();
+    change_cause(stand, &operator(stand), &case.tenant, &id, CauseChange::Resolve).await.unwrap();
     let resolved = case.status().await;
     assert_eq!((codes(&resolved), count(&resolved, "dead")), (vec![], 1));
     case.fails(&second, "down", DEAD_LETTER).await;
     assert_eq!(codes(&case.status().await), ["dead_letters"], "it came back");
-    change_cause(stand, &case.tenant, &id, CauseChange::Ignore(3_600)).await.unwrap();
+    change_cause(stand, &operator(stand), &case.tenant, &id, CauseChange::Ignore(3_600)).await.unwrap();
     assert!(codes(&case.status().await).is_empty());
     let over = "UPDATE causes SET until = until - 3600000 WHERE tenant = ?1 RETURNING id";
     stand.sql(over, vec![case.tenant.as_str().into()]).await;
@@ -215,9 +215,9 @@ pub async fn the_growth_of_the_database_is_measured<S: Store>(stand: &Stand<S>) 
 /// A pause of the pipeline is a reason of the deployment.
 pub async fn a_paused_pipeline_is_a_reason<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    set_paused(stand, true).await.unwrap();
+    set_paused(stand, &operator(stand), true).await.unwrap();
     let read = case.status_read().await;
-    set_paused(stand, false).await.unwrap();
+    set_paused(stand, &operator(stand), false).await.unwrap();
     let of = StatusOf { read: &read, settings: &stand.settings, tenant: Some(&case.tenant), spent: None, queues: None };
     let status = json!(of.status());
     assert!(codes(&status).contains(&"pipeline_paused") && status["crons"]["paused"] == true, "{status}");

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use longshore_kit::client::early_in_a_day;
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, operator, request};
 
 impl<S: Store> Case<'_, S> {
     pub(super) async fn sweep(&self) {
@@ -160,7 +160,7 @@ pub async fn a_passed_deadline_dead_letters<S: Store>(stand: &Stand<S>) {
     let late = case.age_id(&late, 100_000).await;
     let cancelling = case.age_id(&case.plain().await, 90_000).await;
     case.claim(&stand.token(), &[&cancelling], false).await;
-    cancel(stand, &stand.settings, &cancelling).await.unwrap();
+    cancel(stand, &operator(stand), &stand.settings, &cancelling).await.unwrap();
     case.make_past(LEASE_MS).await;
     case.sweep().await;
     let row = stand.row(&late).await;
@@ -196,7 +196,7 @@ pub async fn a_job_is_deleted_after_its_key<S: Store>(stand: &Stand<S>) {
     let short = case.accept_one(request(days(1)), Some("short")).await.unwrap().job;
     let long = case.accept_one(request(days(20)), Some("long")).await.unwrap().job;
     for job in [&short, &long] {
-        cancel(stand, &stand.settings, job).await.unwrap();
+        cancel(stand, &operator(stand), &stand.settings, job).await.unwrap();
     }
     case.make_past(PAID.retention_succeeded_ms - 60_000).await;
     case.sweep().await;
@@ -216,15 +216,15 @@ pub async fn resumed_endpoints_release<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     let job = case.to_endpoint("shop").await;
-    change_endpoint(stand, &case.tenant, "shop", EndpointChange::Pause).await.unwrap();
+    change_endpoint(stand, &operator(stand), &case.tenant, "shop", EndpointChange::Pause).await.unwrap();
     case.claim(&stand.token(), &[&job], false).await;
     case.sweep().await;
     assert_eq!(stand.raw(&job).await["state"], "held");
-    set_paused(stand, true).await.unwrap();
-    change_endpoint(stand, &case.tenant, "shop", EndpointChange::Resume).await.unwrap();
+    set_paused(stand, &operator(stand), true).await.unwrap();
+    change_endpoint(stand, &operator(stand), &case.tenant, "shop", EndpointChange::Resume).await.unwrap();
     case.sweep().await;
     let still = stand.raw(&job).await["state"].clone();
-    set_paused(stand, false).await.unwrap();
+    set_paused(stand, &operator(stand), false).await.unwrap();
     assert_eq!(still, "held");
     case.sweep().await;
     assert_eq!(stand.raw(&job).await["state"], "queued");

@@ -11,6 +11,7 @@ use longshore::model::endpoint::{Endpoint, EndpointRow, EndpointState, EvidenceP
 use longshore::ports::Param;
 use longshore::security::destination;
 use longshore::security::redact::{Redaction, is_pointer};
+use longshore::store::audit::Operator;
 use serde_json::{Value, json};
 
 use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
@@ -36,7 +37,10 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
 /// Checks the body of `PUT /v1/endpoints/orders`.
 pub fn endpoint(bytes: &[u8]) -> bool {
     let (world, settings) = (Stub::default(), settings());
-    let put = || put_endpoint(&world, &settings, "acme", "orders", bytes).now_or_never().expect("nothing to wait for");
+    let operator = Operator::new("00000000000000aa", None, "01KBJ3DW00ZX3VJ5T8M4QY6R7N");
+    let put = || {
+        put_endpoint(&world, &operator, &settings, "acme", "orders", bytes).now_or_never().expect("nothing to wait for")
+    };
     match put() {
         Err(problem) if world.seen.borrow().is_empty() => return is_the_callers(&problem),
         answer => assert!(answer.is_err(), "the stub has no row yet"),

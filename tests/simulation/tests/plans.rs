@@ -29,6 +29,7 @@ use longshore::security::key::{Scope, parse};
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
 use longshore::wire::job_queue::JobQueue;
+use longshore_conformance::stand::operator;
 use longshore_kit::options::MASTER_KEY;
 
 fn settings(plan: Plan) -> Settings {
@@ -166,7 +167,10 @@ fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
         expected.extend(world.insert(jobs, ", log, payload_bytes", &format!(", '[{log}]', 70000")));
     }
     expected.sort_by(|one, next| next.cmp(one));
-    let key = create_key(&world, None, br#"{"tenant":"acme","scopes":["admin"]}"#).now_or_never().unwrap().unwrap();
+    let key = create_key(&world, &operator(&world), None, br#"{"tenant":"acme","scopes":["admin"]}"#)
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     let token = parse(&key.token).unwrap();
     let caller = Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() };
     let (_, whole, end) = exported(&world, &caller, PAID, None);
@@ -307,7 +311,7 @@ fn a_free_rebuild_keeps_within_its_subrequests() {
     let (world, free) = (Counted::new(), settings(FREE));
     let put = |chars: u32| {
         let body = format!(r#"{{"provider":"builtin","chunk_chars":{chars},"overlap_chars":0}}"#);
-        put_index(&world, &free, "acme", "docs", body.as_bytes()).now_or_never().unwrap().unwrap().0
+        put_index(&world, &operator(&world), &free, "acme", "docs", body.as_bytes()).now_or_never().unwrap().unwrap().0
     };
     let run = |job: &JobRef| {
         world.subrequests.set(0);
@@ -338,7 +342,10 @@ fn a_free_rebuild_keeps_within_its_subrequests() {
 #[test]
 fn free_removals_keep_within_their_subrequests() {
     let (world, free) = (Counted::new(), settings(FREE));
-    put_index(&world, &free, "acme", "docs", br#"{"provider":"builtin"}"#).now_or_never().unwrap().unwrap();
+    put_index(&world, &operator(&world), &free, "acme", "docs", br#"{"provider":"builtin"}"#)
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     let run = |jobs: &[JobRef]| {
         world.subrequests.set(0);
         process(&world, &free, JobQueue::Webhooks, jobs.to_vec()).now_or_never().unwrap();
@@ -366,7 +373,7 @@ fn free_removals_keep_within_their_subrequests() {
 fn free_texts_that_become_documents_keep_within_their_subrequests() {
     let (world, free) = (Counted::new(), settings(FREE));
     let body = br#"{"provider":"builtin"}"#;
-    put_index(&world, &free, "acme", "docs", body).now_or_never().unwrap().unwrap();
+    put_index(&world, &operator(&world), &free, "acme", "docs", body).now_or_never().unwrap().unwrap();
     let texts = |n: usize| format!(r#"{{"id":"{n}a","text":"Text {n}."}},{{"id":"{n}b","text":"Another {n}."}}"#);
     let job = |n| {
         let payload = format!(r#"{{"inputs":[{}],"output":{{"index":"docs"}}}}"#, texts(n));

@@ -341,7 +341,7 @@ fn assert_the_search_sees(stored: &[Sink], heard: &[Sink]) {
 async fn assert_payloads_are_payloads(world: &World, stored: &[Sink]) {
     let payload = forms(PAYLOAD.as_bytes());
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for table in ["jobs", "endpoints", "api_keys", "malformed_messages", "meta", "tenant_hours"] {
+    for table in ["jobs", "endpoints", "api_keys", "audit", "malformed_messages", "meta", "tenant_hours"] {
         for row in world.runner.query(&format!("SELECT * FROM {table}"), vec![]).await.unwrap() {
             for (column, value) in row {
                 let hit = Sink::new("", value.to_string().as_bytes()).find(&payload).is_some();

@@ -109,9 +109,10 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         let answer = tenant.api.get(&path(&tenant)).await.unwrap();
         let all = lines(&answer);
         let count = |kind| of_type(&all, kind).len();
-        let types = ["endpoint", "schedule", "key", "group", "cause", "job", "index", "document"];
-        assert_eq!(types.map(count), [2, 1, 2, 1, 1, 7, 1, 1]);
-        assert_eq!(all.len(), 16, "no other lines");
+        let types = ["endpoint", "schedule", "key", "group", "cause", "job", "index", "document", "audit"];
+        assert_eq!(types.map(count), [2, 1, 2, 1, 1, 7, 1, 1, 7]);
+        assert_eq!(all.len(), 23, "no other lines");
+        assert_eq!(json!(of_type(&all, "audit")), tenant.read("/v1/audit").await["data"]);
         assert_eq!(json!(of_type(&all, "index")), tenant.read("/v1/indexes").await["data"]);
         let document = &of_type(&all, "document")[0];
         assert_eq!(
@@ -162,7 +163,11 @@ fn an_export_continues_where_it_stopped() {
             let parts = parts_of(&tenant).await;
             assert!(parts.len() >= 3, "{} requests", parts.len());
             let all = parts.concat();
-            assert_eq!((of_type(&all, "endpoint").len(), of_type(&all, "key").len(), all.len()), (1, 1, 82));
+            assert_eq!(
+                (of_type(&all, "endpoint").len(), of_type(&all, "key").len(), all.len()),
+                (1, 1, 84),
+                "and their two entries in the audit log"
+            );
             let jobs = of_type(&all, "job");
             let mut newest_first = ids.clone();
             newest_first.sort_unstable_by(|one, next| next.cmp(one));

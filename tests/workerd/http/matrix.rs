@@ -65,7 +65,7 @@ impl Caller {
             Rights::Key(_, Of::Owner | Of::Stranger) if route.is_for_all_tenants() => 403,
             // Without a tenant it is the status of all.
             Rights::Key(_, Of::All) if route.operation() == Some(Op::ReadStatus) => 200,
-            Rights::Key(_, Of::All) if !route.is_for_all_tenants() && !route.is_of_keys() => 400,
+            Rights::Key(_, Of::All) if !route.may_name_no_tenant() => 400,
             Rights::Key(..) => self.allowed(route),
         }
     }

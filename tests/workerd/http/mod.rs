@@ -1,6 +1,7 @@
 //! The API: each resource, and the callers that it refuses.
 
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod batch;
 pub(crate) mod bulk;
 pub(crate) mod causes;

@@ -199,7 +199,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
     let vectors = id_of(&tenant.complete(&crate::delivery::embeds::job("builtin", "r2", &["some words"])).await);
-    let steps: [(&str, &str, u16, &str); 54] = [
+    let steps: [(&str, &str, u16, &str); 55] = [
         ("POST", "/v1/jobs", 202, ""),
         ("POST", "/v1/jobs/batch", 200, ""),
         ("GET", "/v1/jobs", 200, ""),
@@ -242,6 +242,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/indexes/{name}/verify", 202, "notes"),
         ("DELETE", "/v1/indexes/{name}", 204, "notes"),
         ("GET", "/v1/usage", 200, ""),
+        ("GET", "/v1/audit", 200, ""),
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),
         ("DELETE", "/v1/keys/{id}", 204, &key),

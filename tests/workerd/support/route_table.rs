@@ -14,6 +14,8 @@ pub(crate) trait RouteExt {
     fn is_for_all_tenants(&self) -> bool;
     /// Returns true if it manages keys: of one tenant or of all, and for `ROOT_TOKEN` too.
     fn is_of_keys(&self) -> bool;
+    /// Returns true if a key for all tenants need not name one: the request is about all of them then.
+    fn may_name_no_tenant(&self) -> bool;
 }
 
 impl RouteExt for Route {
@@ -34,5 +36,9 @@ impl RouteExt for Route {
 
     fn is_of_keys(&self) -> bool {
         self.operation().is_some_and(Op::is_of_keys)
+    }
+
+    fn may_name_no_tenant(&self) -> bool {
+        self.is_for_all_tenants() || self.is_of_keys() || self.operation() == Some(Op::ListAudit)
     }
 }

@@ -15,6 +15,8 @@ use crate::manage::actions::request::ActionPlan;
 use crate::model::action::{ActionRow, ActionState};
 use crate::model::job::{JobRow, mint_ulid};
 use crate::ports::{Clock, Database};
+use crate::routes::{ActionOperation, Operation};
+use crate::store::audit::{Operator, Target};
 use crate::store::rows::{read_first, read_rows, unavailable};
 use crate::store::{batch, json_param, sql};
 use crate::wire::problem::Problem;
@@ -28,7 +30,12 @@ const ID_END: &str = "act_~";
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn create<W: Database + Clock>(world: &W, tenant: &str, plan: &ActionPlan) -> Result<ActionRow, Problem> {
+pub async fn create<W: Database + Clock>(
+    world: &W,
+    operator: &Operator,
+    tenant: &str,
+    plan: &ActionPlan,
+) -> Result<ActionRow, Problem> {
     let found = preview(world, tenant, plan).await?;
     let id = format!("{ID_PREFIX}{}", mint_ulid(found.now, world.random()));
     let terms = json!({
@@ -38,7 +45,12 @@ pub async fn create<W: Database + Clock>(world: &W, tenant: &str, plan: &ActionP
         "canary": plan.canary, "canary_ms": plan.canary_seconds.map(|seconds| i64::from(seconds) * 1_000),
         "position": [0, 0, ""],
     });
-    batch(world, &[sql!("insert_action", json_param(&terms))]).await.map_err(|error| unavailable(&error))?;
+    // Without the filter and the note, which may be about a person: the action has both, and an erasure empties them.
+    let after = json!({"do": plan.verb, "expected": found.matched});
+    let noting =
+        operator.does(Operation::Actions(ActionOperation::CreateAction), tenant, Target::Action, &id).after(after);
+    let statements = [sql!("insert_action", json_param(&terms)), noting.if_changed()];
+    batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     read_action(world, tenant, &id).await
 }
 
@@ -119,6 +131,14 @@ impl ActionChange {
             ActionChange::Abort => (ActionState::Aborted, &[ActionState::Running, ActionState::Paused], "aborted"),
         }
     }
+
+    fn operation(self) -> Operation {
+        Operation::Actions(match self {
+            ActionChange::Pause => ActionOperation::PauseAction,
+            ActionChange::Resume => ActionOperation::ResumeAction,
+            ActionChange::Abort => ActionOperation::AbortAction,
+        })
+    }
 }
 
 /// Pauses, resumes or aborts an action, and returns it. Jobs that were started already continue. Safe to repeat.
@@ -127,15 +147,20 @@ impl ActionChange {
 /// `NotFound`; `IllegalTransition` if its state does not allow the change; `Unavailable`.
 pub async fn change_action<W: Database + Clock>(
     world: &W,
+    operator: &Operator,
     tenant: &str,
     id: &str,
     change: ActionChange,
 ) -> Result<ActionRow, Problem> {
     let (state, from, done) = change.terms();
-    let statement = sql!("set_action_state", tenant, id, state.name(), json_param(&from));
-    let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
+    let noting = operator.does(change.operation(), tenant, Target::Action, id).after(json!({"state": state}));
+    let statements = [
+        sql!("note_action_state", noting.param(), json_param(&from)),
+        sql!("set_action_state", tenant, id, state.name(), json_param(&from)),
+    ];
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row = read_action(world, tenant, id).await?;
-    if row.state == state || answers.first().is_some_and(|rows| !rows.is_empty()) {
+    if row.state == state || answers.last().is_some_and(|rows| !rows.is_empty()) {
         return Ok(row);
     }
     let allowed: Vec<_> = from.iter().map(|state| format!("`{}`", state.name())).collect();

@@ -12,6 +12,7 @@ use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
 use crate::accept::bulk::Summary;
 use crate::accept::quotas::Quota;
 use crate::accept::results::{BatchAnswer, BatchResult, Tally};
+use crate::manage::audit::{AuditEntry, AuditRow};
 use crate::manage::causes::{CauseRow, ShownCause};
 use crate::manage::endpoints::Secrets;
 use crate::manage::erasures::Erasure;
@@ -300,6 +301,7 @@ pub(in crate::openapi) fn export_lines() -> Vec<(&'static str, Value)> {
         ("action", action_line(|row| json!(ExportLine::Action { action: Box::new(row.into()) }))),
         ("job", job),
         ("usage", shown(usage_row(), usage)),
+        ("audit", shown(audit_row(), |row: &AuditRow| json!(ExportLine::Audit { entry: row.into() }))),
         ("next", json!(ExportLine::Next(NextCursor { next_cursor: "AbCdEf" }))),
     ]
 }
@@ -347,6 +349,18 @@ pub(super) fn cause_row(state: &str) -> Value {
 
 pub(in crate::openapi) fn cause(state: &str) -> Value {
     shown(cause_row(state), |row: &CauseRow| json!(ShownCause::from(row)))
+}
+
+fn audit_row() -> Value {
+    json!({
+        "tenant": "acme", "id": format!("aud_{REQUEST}"), "at": AT, "key": mint([0x1a; 8], [1; 32]).0,
+        "operation": "DiscardDeadLetter", "kind": "dead_letter", "target": DEAD, "address": "192.0.2.7",
+        "before": {"state": "open"}, "after": {"state": "discarded"},
+    })
+}
+
+pub(in crate::openapi) fn audit_entry() -> Value {
+    shown(audit_row(), |row: &AuditRow| json!(AuditEntry::from(row)))
 }
 
 pub(in crate::openapi) fn malformed_message() -> Value {

@@ -13,13 +13,13 @@ use crate::routes::ActionOperation;
 /// Describes an operation on actions.
 pub(super) fn describe_operation(operation: ActionOperation) -> OperationDoc {
     match operation {
-        ActionOperation::Create => create_action(),
-        ActionOperation::List => list_actions(),
-        ActionOperation::Read => read_action(),
-        ActionOperation::ListJobs => list_action_jobs(),
-        ActionOperation::Pause => pause_action(),
-        ActionOperation::Resume => resume_action(),
-        ActionOperation::Abort => abort_action(),
+        ActionOperation::CreateAction => create_action(),
+        ActionOperation::ListActions => list_actions(),
+        ActionOperation::ReadAction => read_action(),
+        ActionOperation::ListActionJobs => list_action_jobs(),
+        ActionOperation::PauseAction => pause_action(),
+        ActionOperation::ResumeAction => resume_action(),
+        ActionOperation::AbortAction => abort_action(),
     }
 }
 

@@ -12,8 +12,8 @@ pub(super) fn export_tenant() -> OperationDoc {
         EXPORT,
         "Exports a tenant",
         "All stored data of a tenant, one JSON object per line: endpoints, schedules, keys and groups by name; then \
-         jobs, the newest first, with their payloads, attempts and evidence; then indexes, their documents, and usage. \
-         Secrets are not included. An export that is too long for one request ends with a line that contains only \
+         jobs, the newest first, with their payloads, attempts and evidence; then indexes, their documents, usage, \
+         and the audit log. Secrets are not included. An export that is too long for one request ends with a line that contains only \
          `next_cursor`; an answer that ends without such a line is the last part. An interrupted answer is incomplete: \
          repeat its request with the same cursor.",
     )

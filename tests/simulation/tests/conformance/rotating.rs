@@ -14,6 +14,7 @@ use longshore::security::signing::MasterKey;
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
 use longshore::wire::job_queue::JobQueue;
+use longshore_conformance::stand::operator;
 use longshore_conformance::{Case, Stand};
 use longshore_kit::options::MASTER_KEY;
 use serde_json::{Value, json};
@@ -62,13 +63,15 @@ async fn fill(case: &Case<'_, Sqlite>) -> Vec<JobRef> {
     let (stand, settings) = (case.stand, &case.stand.settings);
     let headers = json!({"authorization": "hush", "x-own": "quiet"});
     let endpoint = json!({"url": "https://orders.example.com/hook", "headers": headers}).to_string();
-    put_endpoint(stand, settings, &case.tenant, "orders", endpoint.as_bytes()).await.unwrap();
-    rotate_secret(stand, settings, &case.tenant, "orders").await.unwrap();
-    read_tenant_secret(stand, settings, &case.tenant).await.unwrap();
+    put_endpoint(stand, &operator(stand), settings, &case.tenant, "orders", endpoint.as_bytes()).await.unwrap();
+    rotate_secret(stand, &operator(stand), settings, &case.tenant, "orders").await.unwrap();
+    read_tenant_secret(stand, &operator(stand), settings, &case.tenant).await.unwrap();
     let mut schedule = secret_job();
     schedule.as_object_mut().unwrap().remove("delay_seconds");
     schedule["cron"] = json!("0 3 29 2 *");
-    put_schedule(stand, settings, &case.tenant, "leap", schedule.to_string().as_bytes()).await.unwrap();
+    put_schedule(stand, &operator(stand), settings, &case.tenant, "leap", schedule.to_string().as_bytes())
+        .await
+        .unwrap();
     let plain = json!({"kind": "webhook", "delay_seconds": 86_400, "payload": {"url": "https://example.com/hook"}});
     let count = usize::try_from(2 * RESEALED_ROWS + 20).unwrap();
     let jobs: Vec<_> = (0..count).map(|n| (if n % 100 == 7 { secret_job() } else { plain.clone() }, None)).collect();
@@ -89,8 +92,8 @@ async fn a_rotation_reseals_everything() {
     let case = stand.case().await;
     let jobs = fill(&case).await;
     let shown = async |settings: &Settings| {
-        let endpoint = read_secrets(&stand, settings, &case.tenant, "orders").await.unwrap();
-        (endpoint, read_tenant_secret(&stand, settings, &case.tenant).await.unwrap())
+        let endpoint = read_secrets(&stand, &operator(&stand), settings, &case.tenant, "orders").await.unwrap();
+        (endpoint, read_tenant_secret(&stand, &operator(&stand), settings, &case.tenant).await.unwrap())
     };
     let before = shown(&stand.settings).await;
     let both = rotated(&stand, Some(old_key()));
@@ -116,10 +119,18 @@ async fn a_rotation_reseals_everything() {
     // The old key is removed, and everything still opens.
     let last = rotated(&stand, None);
     assert_eq!(shown(&last).await, before);
-    let fired =
-        run_schedule(&stand, &case.tenant, "leap", None, &longshore::model::origin::Origin::default()).await.unwrap();
+    let fired = run_schedule(
+        &stand,
+        &operator(&stand),
+        &case.tenant,
+        "leap",
+        None,
+        &longshore::model::origin::Origin::default(),
+    )
+    .await
+    .unwrap();
     for job in jobs.iter().chain([&late]) {
-        retry_now(&stand, job).await.unwrap();
+        retry_now(&stand, &operator(&stand), job).await.unwrap();
     }
     for job in jobs.iter().chain([&late, &fired.job]) {
         process(&stand, &last, JobQueue::Webhooks, vec![job.clone()]).await;
@@ -168,7 +179,7 @@ async fn a_rotation_that_was_rolled_back_walks_again() {
     let keys = Keyring::new(old_key(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
     let back = Settings { keys, ..stand.settings.clone() };
     sweep(&stand, &back).await.unwrap();
-    read_tenant_secret(&stand, &back, &case.tenant).await.unwrap();
+    read_tenant_secret(&stand, &operator(&stand), &back, &case.tenant).await.unwrap();
     assert_eq!(sealed_with_old(&stand, &both).await, 1);
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!((health.done, sealed_with_old(&stand, &both).await), (0, 0));

@@ -7,6 +7,7 @@ use longshore::manage::actions::request::ActionRequest;
 use longshore::manage::actions::steps::{drive, tick};
 use longshore::manage::actions::{ActionChange, change_action, create, list_actions};
 use longshore::wire::invalid::read;
+use longshore_conformance::stand::operator;
 use serde_json::{Value, json};
 
 use crate::sim::actors::clients::{ENDPOINTS, TENANTS};
@@ -72,7 +73,7 @@ fn spawn_request(world: &Rc<World>, tenant: &'static str, body: Value) {
             return; // Refused, like every request that changes something.
         }
         let plan = read::<ActionRequest>(body.to_string().as_bytes(), "#").unwrap().check().unwrap();
-        if let Ok(row) = create(&node, tenant, &plan).await {
+        if let Ok(row) = create(&node, &operator(&node), tenant, &plan).await {
             drive(&node, node.settings(), row).await;
         }
     });
@@ -99,7 +100,7 @@ fn spawn_change(world: &Rc<World>, tenant: &'static str, change: ActionChange) {
         let newest = list_actions(&node, tenant, None, None, 1).await.ok().and_then(|mut rows| rows.pop());
         if let Some(row) = newest {
             // Refusals and failures are allowed.
-            let _ = change_action(&node, tenant, &row.id, change).await;
+            let _ = change_action(&node, &operator(&node), tenant, &row.id, change).await;
         }
     });
 }
@@ -133,7 +134,7 @@ pub(crate) fn go_on(world: &Rc<World>) -> bool {
             for tenant in TENANTS {
                 for row in list_actions(&node, tenant, Some("paused".to_owned()), None, 100).await.unwrap() {
                     // Another task may have resumed or erased it.
-                    let _ = change_action(&node, tenant, &row.id, ActionChange::Resume).await;
+                    let _ = change_action(&node, &operator(&node), tenant, &row.id, ActionChange::Resume).await;
                 }
             }
         });
@@ -144,7 +145,7 @@ pub(crate) fn go_on(world: &Rc<World>) -> bool {
     open > 0
 }
 
-/// Checks I16: a finished replay has passed over no dead letter and has replayed none that died after it; and an action counts the
+/// Checks I17: a finished replay has passed over no dead letter and has replayed none that died after it; and an action counts the
 /// jobs that its steps have handled.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     let later = world.number(
@@ -153,7 +154,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
           WHERE a.verb = 'replay' AND o.finished_at > a.created_at",
     );
     if later > 0 {
-        return Err(format!("I16: {later} dead letters were replayed by an action that is older"));
+        return Err(format!("I17: {later} dead letters were replayed by an action that is older"));
     }
     if world.has_erasures {
         return Ok(()); // Jobs that are erased leave their actions.
@@ -164,18 +165,18 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
           WHERE a.verb = 'replay' AND a.state = 'done' AND a.filter = '{}'",
     );
     if passed > 0 {
-        return Err(format!("I16: {passed} dead letters were passed over by an action"));
+        return Err(format!("I17: {passed} dead letters were passed over by an action"));
     }
     let wrong = world.number(
         "SELECT count(*) FROM actions a WHERE a.verb <> 'cancel' AND a.done <>
           (SELECT coalesce(sum(json_array_length(s.jobs)), 0) FROM action_steps s WHERE s.tenant = a.tenant AND s.action = a.id)",
     );
     if wrong > 0 {
-        return Err(format!("I16: {wrong} actions count other jobs than their steps"));
+        return Err(format!("I17: {wrong} actions count other jobs than their steps"));
     }
     let lost = world.number(
         "SELECT count(*) FROM jobs j WHERE j.action IS NOT NULL AND NOT EXISTS (SELECT 1 FROM action_steps s, json_each(s.jobs) i
           WHERE s.tenant = j.tenant AND s.action = j.action AND i.value = j.id)",
     );
-    if lost > 0 { Err(format!("I16: {lost} jobs of actions are in none of their steps")) } else { Ok(()) }
+    if lost > 0 { Err(format!("I17: {lost} jobs of actions are in none of their steps")) } else { Ok(()) }
 }

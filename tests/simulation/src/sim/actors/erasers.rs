@@ -6,6 +6,7 @@ use std::rc::Rc;
 use longshore::limits::ID_SKEW_MS_MAX;
 use longshore::manage::erasures::request_erasure;
 use longshore::model::state::State;
+use longshore_conformance::stand::operator;
 
 use crate::sim::actors::clients::TENANTS;
 use crate::sim::actors::consumers::doom;
@@ -151,7 +152,7 @@ pub(crate) async fn erase_repeatedly(world: Rc<World>) {
         let fate = doom(&world, Fault::ProducerCrash);
         world.executor.spawn(fate, async move {
             // A failed request is repeated at another time, or never.
-            let _ = request_erasure(&node, tenant, subject).await;
+            let _ = request_erasure(&node, &operator(&node), tenant, subject).await;
         });
     }
 }

@@ -7,6 +7,7 @@ use longshore::index::clear::clear;
 use longshore::index::manage::put_index;
 use longshore::search::chunk::ChunkLimits;
 use longshore::wire::problem::Problem;
+use longshore_conformance::stand::operator;
 use serde_json::json;
 
 use crate::sim::actors::clients::TENANTS;
@@ -29,7 +30,7 @@ pub(crate) async fn put(node: &Node, tenant: &str, provider: &str, limits: Chunk
     let body = json!({
         "provider": provider, "chunk_chars": limits.chars_max, "overlap_chars": limits.overlap_chars,
     });
-    put_index(node, node.settings(), tenant, INDEX, body.to_string().as_bytes()).await.map(drop)
+    put_index(node, &operator(node), node.settings(), tenant, INDEX, body.to_string().as_bytes()).await.map(drop)
 }
 
 /// Returns true if the indexes of a seed are chunked again: in half of the schedules with an index, for either

@@ -13,6 +13,7 @@ use longshore::security::key::parse;
 use longshore::store::notify::send_hints;
 use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
+use longshore_conformance::stand::operator;
 use serde_json::json;
 
 use crate::sim::actors::clients::{ENDPOINTS, TENANTS};
@@ -46,7 +47,7 @@ pub(crate) async fn set_up(world: Rc<World>) {
 pub(crate) async fn admit(node: &Node, tenant: &str) -> Result<(), Problem> {
     let most = node.world.has_quotas.then_some(JOBS_PER_KEY);
     let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "", "jobs_per_day": most}).to_string();
-    let key = create_key(node, None, body.as_bytes()).await?;
+    let key = create_key(node, &operator(node), None, body.as_bytes()).await?;
     let token = parse(&key.token).unwrap();
     for endpoint in ENDPOINTS {
         put(node, tenant, endpoint).await?;
@@ -73,7 +74,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
         "connections": 1 + endpoint.bytes().map(usize::from).sum::<usize>() % 5,
         "keep_payload": resenders::keeps(&node.world, endpoint),
     });
-    put_endpoint(node, node.settings(), tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
+    put_endpoint(node, &operator(node), node.settings(), tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
 }
 
 /// Acts at random times until the world is calm.
@@ -108,29 +109,30 @@ async fn act(node: Node, job: JobRef, what: i64) {
     let settings = node.settings();
     let endpoint = *world.random.pick(&ENDPOINTS);
     world.trace.note(world.now(), "operator", || format!("{what} {} {endpoint}", job.id));
-    let change = |change| change_endpoint(&node, &job.tenant, endpoint, change);
+    let operator = operator(&node);
+    let change = |change| change_endpoint(&node, &operator, &job.tenant, endpoint, change);
     // Refusals and failures are allowed.
     match what {
-        0 => drop(cancel(&node, settings, &job).await),
+        0 => drop(cancel(&node, &operator, settings, &job).await),
         1 => {
-            if let Ok(row) = retry_now(&node, &job).await {
+            if let Ok(row) = retry_now(&node, &operator, &job).await {
                 send_hints(&node, settings, vec![Hint::now(job, JobQueue::of(&row.kind))]).await;
             }
         }
         2..=4 => {
-            if let Ok(successor) = replay(&node, settings, &job, None).await {
+            if let Ok(successor) = replay(&node, &operator, settings, &job, None).await {
                 world.invariants.borrow_mut().answered(&job.tenant, None, &successor.id);
                 send_hints(&node, settings, vec![Hint::now(successor.job(), JobQueue::of(&successor.kind))]).await;
             }
         }
-        5 => drop(discard(&node, &job, Some("enough".into())).await),
+        5 => drop(discard(&node, &operator, &job, Some("enough".into())).await),
         6 => drop(change(EndpointChange::Pause).await),
         7 => drop(change(EndpointChange::Resume).await),
-        8 => drop(set_paused(&node, true).await),
-        9 => drop(set_paused(&node, false).await),
+        8 => drop(set_paused(&node, &operator, true).await),
+        9 => drop(set_paused(&node, &operator, false).await),
         10 => drop(change(EndpointChange::Delete).await),
         11 => drop(put(&node, &job.tenant, endpoint).await),
-        _ => drop(rotate_secret(&node, node.settings(), &job.tenant, endpoint).await),
+        _ => drop(rotate_secret(&node, &operator, node.settings(), &job.tenant, endpoint).await),
     }
 }
 
@@ -138,9 +140,9 @@ async fn act(node: Node, job: JobRef, what: i64) {
 pub(crate) fn resume_all(world: &Rc<World>) {
     let node = Node::new(world, 0);
     world.executor.spawn(Doom::default(), async move {
-        set_paused(&node, false).await.unwrap();
+        set_paused(&node, &operator(&node), false).await.unwrap();
         for (tenant, endpoint) in TENANTS.iter().flat_map(|tenant| ENDPOINTS.map(|endpoint| (tenant, endpoint))) {
-            match change_endpoint(&node, tenant, endpoint, EndpointChange::Resume).await {
+            match change_endpoint(&node, &operator(&node), tenant, endpoint, EndpointChange::Resume).await {
                 Ok(()) | Err(Problem::NotFound(_)) => {} // A deleted endpoint stays deleted.
                 Err(problem) => panic!("{problem:?}"),
             }

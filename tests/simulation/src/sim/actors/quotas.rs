@@ -6,6 +6,7 @@ use std::rc::Rc;
 use longshore::accept::quotas::put_quota;
 use longshore::limits::DAY_MS;
 use longshore::ports::{Param, Statement};
+use longshore_conformance::stand::operator;
 use serde_json::{Value, json};
 
 use crate::sim::actors::clients::TENANTS;
@@ -124,7 +125,7 @@ fn set(world: &Rc<World>, tenant: &'static str, most: Option<i64>) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ProducerCrash);
     world.executor.spawn(fate, async move {
-        drop(put_quota(&node, tenant, json!({"jobs_per_day": most}).to_string().as_bytes()).await);
+        drop(put_quota(&node, &operator(&node), tenant, json!({"jobs_per_day": most}).to_string().as_bytes()).await);
     });
 }
 
@@ -133,7 +134,7 @@ async fn lift(world: Rc<World>) {
     // A request in transit may arrive after the first lift.
     for _ in 0..3 {
         for tenant in TENANTS {
-            put_quota(&node, tenant, b"{}").await.expect("all is calm");
+            put_quota(&node, &operator(&node), tenant, b"{}").await.expect("all is calm");
         }
         world.sleep(40_000).await;
     }

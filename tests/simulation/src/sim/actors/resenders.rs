@@ -10,6 +10,7 @@ use longshore::model::state::{DeadLetterState, State};
 use longshore::store::notify::send_hints;
 use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
+use longshore_conformance::stand::operator;
 use tokio::sync::oneshot;
 
 use crate::sim::actors::consumers::doom;
@@ -130,7 +131,7 @@ fn ask(world: &Rc<World>, job: &JobRef, key: Option<String>) -> oneshot::Receive
             let _ = reply.send(true); // Refused, like every request that changes something.
             return;
         }
-        let answer = resend(&node, node.settings(), &job, key.as_deref()).await;
+        let answer = resend(&node, &operator(&node), node.settings(), &job, key.as_deref()).await;
         take(&mut world.invariants.borrow_mut(), &job, key.as_ref(), &answer);
         let is_final = matches!(&answer, Ok(_) | Err(Problem::PayloadGone(_) | Problem::NotFound(_)));
         let _ = reply.send(is_final);

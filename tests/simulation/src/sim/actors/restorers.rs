@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use longshore::manage::operate::{RestoredJobs, RestoredRequest, restored};
+use longshore_conformance::stand::operator;
 
 use crate::sim::actors::consumers::doom;
 use crate::sim::engine::executor::Doom;
@@ -48,7 +49,7 @@ fn confirm(world: &Rc<World>, jobs: RestoredJobs) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ProducerCrash);
     world.executor.spawn(fate, async move {
-        drop(restored(&node, node.settings(), &RestoredRequest { jobs }).await);
+        drop(restored(&node, &operator(&node), node.settings(), &RestoredRequest { jobs }).await);
     });
 }
 
@@ -63,7 +64,9 @@ pub(crate) fn resume(world: &Rc<World>) -> Result<(), String> {
 
 async fn confirm_resend(world: Rc<World>) {
     let node = Node::new(&world, 0);
-    restored(&node, node.settings(), &RestoredRequest { jobs: RestoredJobs::Resend }).await.expect("all is calm");
+    restored(&node, &operator(&node), node.settings(), &RestoredRequest { jobs: RestoredJobs::Resend })
+        .await
+        .expect("all is calm");
 }
 
 /// Checks I14: only a Worker with the epoch of the store accepts and claims.

@@ -9,6 +9,7 @@ use longshore::schedules::fire::tick;
 use longshore::schedules::manage::{put_schedule, run_schedule};
 use longshore::store::notify::send_hints;
 use longshore::wire::problem::Problem;
+use longshore_conformance::stand::operator;
 use serde_json::json;
 
 use crate::sim::actors::clients::TENANTS;
@@ -33,7 +34,7 @@ pub(crate) async fn put_all(node: &Node, paused: bool) -> Result<(), Problem> {
             "cron": "* * * * *", "time_zone": "America/New_York", "kind": "webhook", "payload": payload, "overlap": overlap,
             "catch_up": catch_up, "paused": paused, "max_attempts": 2, "retry_schedule": "fast",
         });
-        put_schedule(node, node.settings(), tenant, id, body.to_string().as_bytes()).await?;
+        put_schedule(node, &operator(node), node.settings(), tenant, id, body.to_string().as_bytes()).await?;
     }
     Ok(())
 }
@@ -57,7 +58,8 @@ pub(crate) async fn tick_repeatedly(world: Rc<World>) {
                 // Failures are allowed.
                 if node.world.random.per_mille(500) {
                     let _ = put_all(&node, false).await;
-                } else if let Ok(run) = run_schedule(&node, TENANTS[0], EVERY, Some("again"), &Origin::default()).await
+                } else if let Ok(run) =
+                    run_schedule(&node, &operator(&node), TENANTS[0], EVERY, Some("again"), &Origin::default()).await
                 {
                     let name = (run.job.tenant.clone(), run.job.id.clone());
                     node.world.invariants.borrow_mut().acknowledged.insert(name);

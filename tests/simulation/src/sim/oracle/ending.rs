@@ -30,6 +30,10 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     judge_ledger(world)?;
     judge_causes(world)?;
     bulk_operators::judge(world)?;
+    // Between the statements of a split batch, `changes()` is that of another one.
+    if !world.has(Switch::SplitsBatches) {
+        judge_audit_log(world)?;
+    }
     let letters = invariants.rows.values().filter(|row| row.dead_state.is_some()).count();
     let died = invariants.died.iter().filter(|name| !invariants.erasures.has(name)).count();
     if letters != died {
@@ -59,6 +63,24 @@ fn judge_causes(world: &World) -> Result<(), String> {
           SELECT 1 FROM causes c WHERE c.tenant = j.tenant AND c.id = j.cause)",
     );
     if hidden == 0 { Ok(()) } else { Err(format!("I15: {hidden} open dead letters have no known cause")) }
+}
+
+/// Checks I16: each replay and each discard has one entry in the audit log, unless an action did it.
+fn judge_audit_log(world: &World) -> Result<(), String> {
+    let missing = world.number(
+        "SELECT count(*) FROM jobs j WHERE j.dead_state IN ('replayed', 'discarded')
+          AND coalesce(j.action, (SELECT s.action FROM jobs s WHERE s.tenant = j.tenant AND s.id = j.replayed_by)) IS NULL AND NOT EXISTS (
+          SELECT 1 FROM audit a WHERE a.tenant = j.tenant AND a.target = j.id AND a.operation =
+            CASE j.dead_state WHEN 'replayed' THEN 'ReplayDeadLetter' ELSE 'DiscardDeadLetter' END)",
+    );
+    let repeated = world.number(
+        "SELECT count(*) FROM (SELECT 1 FROM audit WHERE operation IN ('ReplayDeadLetter', 'DiscardDeadLetter')
+          GROUP BY tenant, target HAVING count(*) > 1)",
+    );
+    if (missing, repeated) == (0, 0) {
+        return Ok(());
+    }
+    Err(format!("I16: {missing} changes of dead letters have no entry in the audit log, and {repeated} have several"))
 }
 
 /// Checks F33: the counters of a group, or of an action, match a count of its jobs.
