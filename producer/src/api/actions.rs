@@ -90,7 +90,7 @@ async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<ApiRespons
     let (tenant, limit) = (proof.tenant()?, context.limit()?);
     let after = context.position::<(i64, i64)>(&tenant)?;
     let rows = list_action_jobs(&context.world, &tenant, context.placeholder(0), after, limit).await?;
-    Ok(context.page(&tenant, limit, &rows, ActionJobRow::position, |row| Job::of(&row.job, None)))
+    Ok(context.page(&tenant, limit, &rows, ActionJobRow::position, |row| Job::of(&row.0, None)))
 }
 
 /// `POST /v1/actions/{id}/pause`, `/resume` and `/abort`: changes an action.

@@ -64,7 +64,7 @@ impl<S: Store> Case<'_, S> {
     /// Returns the jobs of an action.
     pub(super) async fn jobs_of(&self, row: &ActionRow) -> Vec<JobRow> {
         let jobs = list_action_jobs(self.stand, &self.tenant, &row.id, None, 100).await.unwrap();
-        jobs.into_iter().map(|listed| listed.job).collect()
+        jobs.into_iter().map(|listed| listed.0).collect()
     }
 
     /// Claims jobs and settles each with this decision.
@@ -126,7 +126,7 @@ pub async fn an_action_replays_and_is_followed<S: Store>(stand: &Stand<S>) {
 pub async fn a_step_is_done_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let count = usize::try_from(ACTION_STEP_REPLAYS).unwrap() + 20;
-    let jobs: Vec<_> = vec![(request(json!({})), None); count];
+    let jobs: Vec<_> = vec![(request(json!({"metadata": {"n": 1.0}})), None); count];
     let accepted = case.accept(&jobs).await.unwrap();
     let rows = futures_util::future::join_all(accepted.into_iter().map(async |job| stand.row(&job.unwrap().job).await));
     let rows = rows.await;

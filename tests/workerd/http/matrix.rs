@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use longshore::routes::Operation as Op;
+use longshore::routes::{ActionOperation, Operation as Op};
 use longshore::security::hex;
 use longshore::security::key::{Scope, mint};
 use longshore_kit::options::ROOT_TOKEN;
 use serde_json::{Value, json};
 
 use crate::delivery::embeds::job;
+use crate::http::actions::running_action;
 use crate::http::keys::unknown_key;
 use crate::http::routes::{erasure_of, everything, index, send, yearly};
 use crate::support::refusal::{BAD_HEADER, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
@@ -73,7 +74,7 @@ impl Caller {
     /// Status for an allowed caller: reads find the owner's resources, which do not exist for strangers.
     fn allowed(&self, route: &Route) -> u16 {
         match (route.operation(), route.method) {
-            (Some(Op::CreateJob), _) => 202,
+            (Some(Op::CreateJob | Op::Actions(ActionOperation::CreateAction)), _) => 202,
             (Some(Op::CreateKey), _) => 201,
             (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::PutQuota), _) => 200,
             (Some(Op::Search), _) | (_, "GET") if !self.is_stranger() => 200,
@@ -99,6 +100,7 @@ impl Things {
             ("/v1/jobs", id_of(&owner.complete(&grouped).await)),
             ("/v1/jobs/{id}/vectors", id_of(&owner.complete(&job("builtin", "r2", &["words"])).await)),
             ("/v1/groups", "orders".to_owned()),
+            ("/v1/actions", running_action(owner).await),
             ("/v1/causes", owner.cause_of(&dead).await),
             ("/v1/dead-letters", dead),
             ("/v1/endpoints", "orders".to_owned()),

@@ -1,5 +1,6 @@
 //! The API: each resource, and the callers that it refuses.
 
+pub(crate) mod actions;
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod batch;

@@ -8,6 +8,7 @@ use longshore_kit::client::{Answer, Client};
 use serde_json::{Value, json};
 
 use crate::delivery::tasks::deferred_job;
+use crate::http::actions::running_action;
 use crate::support::refusal::{NOT_FOUND, assert_refused};
 use crate::support::route_table::{ROUTES, Route, RouteExt};
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
@@ -19,6 +20,7 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
     let body = match (route.method, route.path) {
         ("POST", "/v1/jobs") => tenant.webhook("/ok"),
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
+        ("POST", "/v1/actions") => json!({"do": "discard", "filter": {"cause": "none"}}),
         ("PUT", "/v1/schedules/{id}") => yearly(tenant),
         ("PUT", "/v1/tenants/{id}/quota") => json!({"jobs_per_day": null}),
         ("PUT", "/v1/indexes/{name}") => json!({"provider": "builtin"}),
@@ -258,12 +260,13 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("DELETE", "/v1/tenants/{id}", 202, "leaving"),
     ];
     let steps = steps.map(|(method, path, status, id)| (method, path, status, id.to_owned()));
-    [first_steps(&tenant.cause_of(&dead).await), steps.to_vec()].concat()
+    [first_steps(tenant, &dead).await, steps.to_vec()].concat()
 }
 
-/// Routes that change no job: health, status and causes.
-fn first_steps(cause: &str) -> Vec<Step> {
-    [
+/// Routes that change no job: health, status, causes, and actions that select none.
+async fn first_steps(tenant: &Tenant<'_>, dead: &str) -> Vec<Step> {
+    let cause = &tenant.cause_of(dead).await;
+    let steps = [
         ("GET", "/healthz", ""),
         ("GET", "/readyz", ""),
         ("GET", "/v1/status", ""),
@@ -273,7 +276,22 @@ fn first_steps(cause: &str) -> Vec<Step> {
         ("POST", "/v1/causes/{id}/ignore", cause),
         ("POST", "/v1/causes/{id}/reopen", cause),
     ]
-    .map(|(method, path, id)| (method, path, 200, id.to_owned()))
+    .map(|(method, path, id)| (method, path, 200, id.to_owned()));
+    [steps.to_vec(), action_steps(&running_action(tenant).await)].concat()
+}
+
+/// Routes of actions.
+fn action_steps(action: &str) -> Vec<Step> {
+    [
+        ("POST", "/v1/actions", 202),
+        ("GET", "/v1/actions", 200),
+        ("GET", "/v1/actions/{id}", 200),
+        ("GET", "/v1/actions/{id}/jobs", 200),
+        ("POST", "/v1/actions/{id}/pause", 200),
+        ("POST", "/v1/actions/{id}/resume", 200),
+        ("POST", "/v1/actions/{id}/abort", 200),
+    ]
+    .map(|(method, path, status)| (method, path, status, action.to_owned()))
     .to_vec()
 }
 

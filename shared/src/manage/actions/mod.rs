@@ -77,20 +77,15 @@ pub async fn list_actions<W: Database + Clock>(
     read_rows(world, sql!("list_actions", tenant, before, state, i64::from(limit))).await
 }
 
-/// A job of an action, with its position: the step, and its number in the step.
+/// A job of an action with its position: the step, and its number in the step. An array, because a flattened row could not keep
+/// the notation of its JSON.
 #[derive(Debug, Deserialize)]
-pub struct ActionJobRow {
-    /// The job.
-    #[serde(flatten)]
-    pub job: JobRow,
-    step: i64,
-    place: i64,
-}
+pub struct ActionJobRow(pub JobRow, i64, i64);
 
 impl ActionJobRow {
     /// Returns its position in the list.
     pub fn position(&self) -> (i64, i64) {
-        (self.step, self.place)
+        (self.1, self.2)
     }
 }
 
