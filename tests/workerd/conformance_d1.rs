@@ -291,6 +291,7 @@ fn is_scan(detail: &str) -> bool {
         "SCAN (subquery-4)",
         "SCAN jobs USING COVERING INDEX jobs_held",
         "SCAN erasures USING INDEX erasures_by_turn",
+        "SCAN actions USING INDEX actions_by_turn",
     ];
     let is_small = detail.contains("VIRTUAL TABLE") || detail == "SCAN CONSTANT ROW" || small.contains(&detail);
     (detail.starts_with("SCAN") && !is_small) || detail.contains("(tenant=?)")

@@ -317,7 +317,7 @@ fn fields(action: &Action) -> Vec<Field> {
         ("rate", action.rate_per_second.map(|rate| format!("{rate} a second"))),
         (
             "canary",
-            action.canary.as_ref().map(|canary| format!("{} jobs, {}", canary.jobs, canary_state(canary.state))),
+            action.canary.as_ref().map(|canary| format!("{} first, {}", canary.jobs, canary_state(canary.state))),
         ),
         ("done", Some(format!("{} of {}", action.done, expected(action)))),
         ("skipped", Some(action.skipped.to_string()).filter(|_| action.skipped > 0)),

@@ -51,9 +51,21 @@ pub(crate) fn run(context: &Context, filter: &Filter) -> Result<u8, Failure> {
 
 const HEADER: [&str; 7] = ["AT", "KEY", "ADDRESS", "OPERATION", "TARGET", "BEFORE", "AFTER"];
 
+/// Maximum characters of a state in the table; `-o json` has all of it.
+const STATE_CHARS_MAX: usize = 60;
+
+/// Shortens a state for the table.
+fn shortened(state: &str) -> String {
+    if state.chars().count() <= STATE_CHARS_MAX {
+        return state.to_owned();
+    }
+    let begin: String = state.chars().take(STATE_CHARS_MAX - 1).collect();
+    begin + "…"
+}
+
 fn row(entry: &AuditEntry) -> Vec<String> {
     let state =
-        |json: &Option<Box<RawValue>>| json.as_ref().map_or_else(|| "-".to_owned(), |json| json.get().to_owned());
+        |json: &Option<Box<RawValue>>| json.as_ref().map_or_else(|| "-".to_owned(), |json| shortened(json.get()));
     vec![
         shown(&entry.at),
         entry.key.clone(),
@@ -63,4 +75,15 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         state(&entry.before),
         state(&entry.after),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_state_is_shortened() {
+        assert_eq!(shortened("{}"), "{}");
+        assert_eq!(shortened(&"ä".repeat(61)), "ä".repeat(59) + "…");
+    }
 }

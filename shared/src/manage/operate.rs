@@ -115,7 +115,7 @@ pub async fn replay<W: Database + Blobs + Clock>(
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
         let (tenant, successors) = (job.tenant.as_str(), [Successor::mint(world, job, now, &changes).await?]);
-        let [new] = successors.each_ref().map(|successor| successor.job(tenant));
+        let [new] = successors.each_ref().map(Successor::job);
         let replaying = replaying(tenant, &successors, now, Param::Null);
         let after = json!({"state": "replayed", "replayed_by": new.id, "payload_edited": is_edited});
         let noting = action.clone().after(after).if_changed();
@@ -138,7 +138,7 @@ pub(crate) fn cancelling(tenant: &str, jobs: Param, step: Param, settings: &Sett
     sql!("cancel", tenant, jobs, step, settings.plan.retention_succeeded_ms)
 }
 
-/// Builds the statement that makes jobs due, `[{"id","run_after"}, ...]`, as a step of an action if there is one.
+/// Builds the statement that makes jobs due, `[{"tenant","id","run_after"}, ...]`, as a step of an action if there is one.
 pub(crate) fn retrying(tenant: &str, jobs: Param, step: Param) -> Statement {
     sql!("retry_now", tenant, jobs, step)
 }
@@ -150,7 +150,7 @@ pub(crate) fn discarding(tenant: &str, jobs: Param, step: Param, note: Option<St
 
 /// Builds the list of one job, as the statements that also handle many get it.
 fn alone(job: &JobRef) -> Param {
-    json_param(&[json!({"id": job.id})])
+    json_param(&[json!({"tenant": job.tenant, "id": job.id})])
 }
 
 fn object_gone() -> Problem {

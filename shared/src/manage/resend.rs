@@ -96,7 +96,7 @@ pub async fn resend<W: Database + Blobs + Clock>(
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
         let successor = Successor::mint(world, job, now, &changes).await?;
-        let new = successor.job(tenant);
+        let new = successor.job();
         let freeing = once.as_ref().map(Once::freeing);
         let action = operator.does_to_job(Operation::ResendJob, Target::Job, job);
         let noting = action.after(json!({"job": new.id})).if_changed();

@@ -14,6 +14,7 @@ use crate::wire::problem::Problem;
 /// The new job that sends an original again, as the statements get it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Successor {
+    tenant: String,
     /// Id of the original.
     id: String,
     /// Id of the new job.
@@ -81,6 +82,7 @@ impl Successor {
         }
         let (payload, digest) = changes.edited.clone().map_or((None, None), |(inline, digest)| (inline, Some(digest)));
         Ok(Successor {
+            tenant: original.tenant.clone(),
             id: original.id.clone(),
             new: job.id,
             run_after: changes.run_after,
@@ -92,8 +94,8 @@ impl Successor {
     }
 
     /// Returns the reference to the new job.
-    pub(crate) fn job(&self, tenant: &str) -> JobRef {
-        JobRef { tenant: tenant.to_owned(), id: self.new.clone() }
+    pub(crate) fn job(&self) -> JobRef {
+        JobRef { tenant: self.tenant.clone(), id: self.new.clone() }
     }
 }
 

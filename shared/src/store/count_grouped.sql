@@ -5,7 +5,7 @@ INSERT INTO groups (tenant, id, total, created_at)
 SELECT j.tenant, l.value, ?2 * count(*), CAST(unixepoch('subsec') * 1000 AS INTEGER)
 FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
 CROSS JOIN json_each(json_array(j.job_group, ':' || j.action)) l
-WHERE l.value IS NOT NULL
+WHERE (j.job_group IS NOT NULL OR j.action IS NOT NULL) AND l.value IS NOT NULL
   AND (?2 = 1 OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = j.tenant AND g.id = l.value))
 GROUP BY j.tenant, l.value
 ON CONFLICT (tenant, id) DO UPDATE SET total = max(0, total + excluded.total),

@@ -37,15 +37,22 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn read(folder: &Path, name: String) -> Statement {
-    let (mut text, mut fragments) = (String::new(), Vec::new());
-    for line in std::fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap().lines() {
+    let mut fragments = Vec::new();
+    let text = text(folder, &folder.join(format!("{name}.sql")), &mut fragments);
+    Statement { name, text, fragments }
+}
+
+/// Returns the text of a file with its fragments, which may include others.
+fn text(folder: &Path, file: &Path, fragments: &mut Vec<String>) -> String {
+    let mut whole = String::new();
+    for line in std::fs::read_to_string(file).unwrap().lines() {
         match line.strip_prefix(INCLUDE).and_then(|file| file.strip_suffix(".sql")) {
             Some(fragment) => {
-                text += &std::fs::read_to_string(folder.join("fragments").join(format!("{fragment}.sql"))).unwrap();
                 fragments.push(fragment.to_owned());
+                whole += &text(folder, &folder.join("fragments").join(format!("{fragment}.sql")), fragments);
             }
-            None => text.extend([line, "\n"]),
+            None => whole.extend([line, "\n"]),
         }
     }
-    Statement { name, text, fragments }
+    whole
 }

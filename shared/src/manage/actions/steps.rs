@@ -81,7 +81,8 @@ type FoundJob = (String, i64, String, Option<i64>, u8, i64);
 
 /// A job of a step, as statements get it.
 #[derive(Debug, Serialize)]
-struct ChangedJob {
+struct ChangedJob<'a> {
+    tenant: &'a str,
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_after: Option<i64>,
@@ -286,7 +287,7 @@ async fn replay_all<W: World>(world: &W, step: &Step<'_>) -> Result<Moved, Datab
         .chain(inserting(&row.tenant, &successors, minted_at, Some(row.id.clone())))
         .chain(ending(step, &json_param(&successors), "new", minted_at))
         .collect();
-    let new: Vec<_> = successors.iter().map(|successor| successor.job(&row.tenant)).collect();
+    let new: Vec<_> = successors.iter().map(Successor::job).collect();
     let dead: Vec<_> = step.found.iter().map(|job| job_ref(row, &job.0)).collect();
     let answers = batch_counting(world, &new, &dead, statements).await?;
     Ok(moved_row(&answers)?.map(|row| (row, ids)))
@@ -295,7 +296,11 @@ async fn replay_all<W: World>(world: &W, step: &Step<'_>) -> Result<Moved, Datab
 /// Retries, cancels or discards the jobs of a step.
 async fn change_all<W: World>(world: &W, settings: &Settings, step: &Step<'_>) -> Result<Moved, DatabaseError> {
     let row = step.row;
-    let item = |(number, job): (usize, &FoundJob)| ChangedJob { id: job.0.clone(), run_after: step.start(number) };
+    let item = |(number, job): (usize, &FoundJob)| ChangedJob {
+        tenant: &row.tenant,
+        id: job.0.clone(),
+        run_after: step.start(number),
+    };
     let items: Vec<_> = step.found.iter().enumerate().map(item).collect();
     let (tenant, list, guard) = (row.tenant.as_str(), json_param(&items), guard(row));
     let change = match row.verb {

@@ -269,7 +269,8 @@ impl StatusCause {
             (None, None, None) => String::new(),
         };
         let status = cause.status.map(|status| format!("{status} ")).unwrap_or_default();
-        let detail = format!("Jobs{place} fail: {status}{}; {dead} dead, {waiting} waiting", cause.text);
+        let answer = format!("{status}{}", cause.text);
+        let detail = format!("Jobs{place} fail: {}; {dead} dead, {waiting} waiting", answer.trim_end());
         let level = if self.fails_now(now) { Level::Failing } else { Level::Degraded };
         let code = self.code();
         let seen = cause.came_back_at.unwrap_or(cause.first_seen);
