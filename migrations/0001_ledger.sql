@@ -194,11 +194,56 @@ CREATE TABLE groups (
   cancelled INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   finished_at INTEGER,               -- time when its last job ended; NULL while a job is open
-  PRIMARY KEY (tenant, id)
+  closed_at INTEGER,                 -- when a producer said that no more jobs come; NULL: it is not closed
+  on_finished TEXT CHECK (on_finished IS NULL OR json_valid(on_finished)), -- webhook job to make when it is closed and all its jobs
+                                     -- have ended: {endpoint, id, digest, traceparent, tracestate, hops}; the time in the id
+                                     -- is replaced
+  on_finished_job TEXT,              -- id of that job; NULL: the group has not finished
+  on_finished_error TEXT,            -- reason why it was not made: endpoint_deleted, erasure
+  PRIMARY KEY (tenant, id),
+  CHECK (on_finished IS NULL OR closed_at IS NOT NULL),
+  CHECK (on_finished_job IS NULL OR on_finished IS NOT NULL),
+  CHECK (on_finished_error IS NULL OR on_finished_job IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 -- Groups that retention deletes. An entry is written when a group ends, not for each of its jobs.
 CREATE INDEX groups_finished ON groups (finished_at) WHERE finished_at IS NOT NULL;
+
+-- Makes the webhook job of a group, once, in the statement that ends its last job or closes it, whichever is later. As a trigger it
+-- costs no statement and no row unless a group finishes, and every statement that ends jobs runs it. The time is that of the
+-- statement. An erased job may leave a group empty; nothing is made for that. No condition on the free storage: it is one row.
+CREATE TRIGGER groups_on_finished AFTER UPDATE OF finished_at, closed_at ON groups
+WHEN NEW.on_finished IS NOT NULL AND NEW.on_finished_job IS NULL AND NEW.finished_at IS NOT NULL AND NEW.total > 0
+BEGIN
+  -- The ten characters are the time as in a ULID, five bits each, the highest first.
+  UPDATE groups SET on_finished_job = (
+    SELECT substr(NEW.on_finished ->> 'id', 1, 6)
+      || substr(c.digits, 1 + ((c.at >> 45) & 31), 1) || substr(c.digits, 1 + ((c.at >> 40) & 31), 1)
+      || substr(c.digits, 1 + ((c.at >> 35) & 31), 1) || substr(c.digits, 1 + ((c.at >> 30) & 31), 1)
+      || substr(c.digits, 1 + ((c.at >> 25) & 31), 1) || substr(c.digits, 1 + ((c.at >> 20) & 31), 1)
+      || substr(c.digits, 1 + ((c.at >> 15) & 31), 1) || substr(c.digits, 1 + ((c.at >> 10) & 31), 1)
+      || substr(c.digits, 1 + ((c.at >> 5) & 31), 1) || substr(c.digits, 1 + (c.at & 31), 1)
+      || substr(NEW.on_finished ->> 'id', 17)
+    FROM (SELECT max(NEW.closed_at, NEW.finished_at) AS at, '0123456789ABCDEFGHJKMNPQRSTVWXYZ' AS digits) AS c),
+    on_finished_error = iif(EXISTS (SELECT 1 FROM erasures r WHERE r.tenant = NEW.tenant AND r.subject IS NULL AND r.state = 'running'),
+      'erasure', iif(EXISTS (SELECT 1 FROM endpoints e
+        WHERE e.tenant = NEW.tenant AND e.id = NEW.on_finished ->> 'endpoint' AND e.state <> 'deleted'), NULL, 'endpoint_deleted'))
+  WHERE tenant = NEW.tenant AND id = NEW.id;
+  INSERT INTO jobs (tenant, id, state, run_after, created_at, kind, endpoint, max_attempts, backoff, digest, traceparent, tracestate,
+    hops, payload)
+  SELECT g.tenant, g.on_finished_job, 'queued', max(g.closed_at, g.finished_at), max(g.closed_at, g.finished_at), 'webhook', e.id,
+    e.max_attempts, e.backoff, g.on_finished ->> 'digest', g.on_finished ->> 'traceparent', g.on_finished ->> 'tracestate',
+    g.on_finished ->> 'hops', json_object('body', json_object('type', 'longshore.group.finished',
+      'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', max(g.closed_at, g.finished_at) / 1000.0, 'unixepoch'),
+      'data', json_object('group', g.id, 'total', g.total, 'succeeded', g.succeeded, 'dead', g.dead, 'replayed', g.replayed,
+        'cancelled', g.cancelled)))
+  FROM groups g CROSS JOIN endpoints e ON e.tenant = g.tenant AND e.id = g.on_finished ->> 'endpoint'
+  WHERE g.tenant = NEW.tenant AND g.id = NEW.id AND g.on_finished_error IS NULL;
+  INSERT INTO tenant_hours (hour, tenant)
+  SELECT max(NEW.closed_at, NEW.finished_at) / 3600000, NEW.tenant
+  WHERE NOT EXISTS (SELECT 1 FROM tenant_hours h
+    WHERE h.hour = max(NEW.closed_at, NEW.finished_at) / 3600000 AND h.tenant = NEW.tenant);
+END;
 
 -- Actions on all jobs that a filter selects: replay, retry, cancel or discard. Each step handles some jobs in one batch; its last
 -- statement moves the position, and each of its statements requires the step that it began with.

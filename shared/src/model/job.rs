@@ -27,6 +27,12 @@ pub fn mint_ulid(now_ms: i64, random: u128) -> String {
     Ulid::from_parts(u64::try_from(now_ms).unwrap_or(0), random).to_string()
 }
 
+/// Returns the id with another time and the same random part; `None` if the text is no job id.
+pub fn at_time(id: &str, ms: i64) -> Option<String> {
+    let ulid = Ulid::from_string(id.strip_prefix(ID_PREFIX)?).ok()?;
+    Some(mint_id(ms, ulid.random()))
+}
+
 /// Returns the smallest id that can have that time: the position of a watermark in the primary key.
 pub fn first_id_at(ms: i64) -> String {
     mint_id(ms, 0)

@@ -1,5 +1,7 @@
 -- Counts ended jobs in their groups and actions, by how they ended. It runs before and after the statement that ends jobs, so
 -- a job that ends in between counts once and a repeat counts nothing.
+-- A group that is closed and finishes gets its webhook job by the trigger groups_on_finished; the answer has what its id is made
+-- of: RETURNING shows the row before the trigger.
 -- ?1 [[tenant, id], ...], ?2 -1 before and 1 after.
 INSERT INTO groups (tenant, id, succeeded, dead, replayed, cancelled, created_at)
 SELECT j.tenant, l.value, ?2 * sum(j.state = 'succeeded'), ?2 * sum(j.state = 'dead' AND j.dead_state <> 'replayed'),
@@ -15,4 +17,5 @@ ON CONFLICT (tenant, id) DO UPDATE SET succeeded = max(0, succeeded + excluded.s
   finished_at = CASE WHEN ?2 = -1 THEN finished_at
     WHEN succeeded + excluded.succeeded + dead + excluded.dead + replayed + excluded.replayed
       + cancelled + excluded.cancelled >= total THEN coalesce(finished_at, CAST(unixepoch('subsec') * 1000 AS INTEGER)) END
-RETURNING json_object('id', id)
+RETURNING json_array(tenant, CASE WHEN on_finished_job IS NULL AND finished_at IS NOT NULL THEN on_finished ->> 'id' END,
+  max(closed_at, finished_at))

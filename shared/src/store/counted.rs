@@ -4,13 +4,13 @@
 //! So a job counts once, even if a batch is repeated or refuses some jobs. Usually the first count finds nothing and
 //! writes nothing, and the second writes one row per group, not per job.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::limits::ID_SKEW_MS_MAX;
-use crate::model::job::JobRef;
+use crate::model::job::{JobRef, at_time};
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
-use crate::store::{batch, first_as, json_param, sql};
+use crate::store::{batch, first_as, json_param, rows_as, sql};
 
 /// Sign of the count before the statements: jobs that exist already are subtracted.
 const OFF: i64 = -1;
@@ -37,6 +37,15 @@ async fn counted<W: Database + Clock>(
     Ok(batch(world, &all).await?.into_iter().skip(skipped).take(asked).collect())
 }
 
+/// Answers of a batch that may end jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// Answers of the statements, without those of the counts.
+    pub(crate) answers: Vec<Rows>,
+    /// Webhook jobs of groups that this batch finished. Only hints depend on the list: it may have a job that was not made.
+    pub(crate) on_finished: Vec<JobRef>,
+}
+
 /// Runs statements that may end these jobs. Returns only the answers of those statements.
 ///
 /// # Errors
@@ -46,7 +55,25 @@ pub(crate) async fn batch_counting_ends<W: Database + Clock>(
     jobs: &[JobRef],
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {
-    counted(world, |sign| vec![count_ended(jobs, sign)], statements).await
+    Ok(batch_ending(world, jobs, statements).await?.answers)
+}
+
+/// Runs statements like [`batch_counting_ends`], and also returns the jobs of groups that finished.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_ending<W: Database + Clock>(
+    world: &W,
+    jobs: &[JobRef],
+    mut statements: Vec<Statement>,
+) -> Result<Ended, DatabaseError> {
+    statements.insert(0, count_ended(jobs, OFF));
+    statements.push(count_ended(jobs, ON));
+    let mut answers = batch(world, &statements).await?;
+    let counts: Vec<(String, Option<String>, Option<i64>)> = rows_as(&answers.pop().unwrap_or_default())?;
+    let job =
+        |(tenant, id, at): (String, Option<String>, Option<i64>)| Some(JobRef { tenant, id: at_time(&id?, at?)? });
+    Ok(Ended { answers: answers.split_off(1), on_finished: counts.into_iter().filter_map(job).collect() })
 }
 
 /// Runs statements that may create these jobs. Returns only the answers of those statements.
@@ -112,6 +139,51 @@ pub struct GroupRow {
     pub cancelled: u64,
     pub created_at: i64,
     pub finished_at: Option<i64>,
+    pub closed_at: Option<i64>,
+    /// Endpoint of the webhook job that is made when the group finishes.
+    pub on_finished: Option<String>,
+    pub on_finished_job: Option<String>,
+    /// Reason why the job was not made; its id is then unused.
+    pub on_finished_error: Option<OnFinishedError>,
+}
+
+impl GroupRow {
+    /// Returns the id of the webhook job that was made when the group finished.
+    pub fn made_job(&self) -> Option<&str> {
+        self.on_finished_job.as_deref().filter(|_| self.on_finished_error.is_none())
+    }
+}
+
+/// Reason why the webhook job of a finished group was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum OnFinishedError {
+    /// The endpoint was deleted after the group was closed.
+    EndpointDeleted,
+    /// The tenant was being erased.
+    Erasure,
+}
+
+/// Closes a group, and makes its webhook job if all its jobs have ended. Returns the group, and true if this very call
+/// closed it. `on_finished` is the value of the column.
+///
+/// Safe to repeat: only an open group is closed.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn close<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    id: &str,
+    on_finished: Param,
+) -> Result<(Option<GroupRow>, bool), DatabaseError> {
+    let answers = batch(world, &[sql!("close_group", tenant, id, on_finished), reading(tenant, id)]).await?;
+    Ok((first_as(answers.last())?, answers.first().is_some_and(|rows| !rows.is_empty())))
+}
+
+fn reading(tenant: &str, id: &str) -> Statement {
+    sql!("read_group", tenant, id)
 }
 
 /// Reads a group; `None` if no job of it was accepted.
@@ -123,5 +195,5 @@ pub(crate) async fn find_group<W: Database + Clock>(
     tenant: &str,
     id: &str,
 ) -> Result<Option<GroupRow>, DatabaseError> {
-    first_as(batch(world, &[sql!("read_group", tenant, id)]).await?.first())
+    first_as(batch(world, &[reading(tenant, id)]).await?.first())
 }

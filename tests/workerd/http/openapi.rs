@@ -252,6 +252,9 @@ fn every_example_of_a_request_is_accepted() {
             tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
             let to_orders = json!({"kind": "webhook", "endpoint": "orders", "payload": {}});
             let dead = id_of(&tenant.complete(&to_orders).await);
+            let mut grouped = to_orders.clone();
+            grouped["group"] = json!("example");
+            tenant.accept(&grouped).await;
             let other = id_of(&tenant.complete(&to_orders).await);
             let (parked, overtaken) = (deferred_job(&tenant).await, deferred_job(&tenant).await);
             let cause = tenant.cause_of(&dead).await;

@@ -199,7 +199,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
     let vectors = id_of(&tenant.complete(&crate::delivery::embeds::job("builtin", "r2", &["some words"])).await);
-    let steps: [(&str, &str, u16, &str); 55] = [
+    let steps: [(&str, &str, u16, &str); 56] = [
         ("POST", "/v1/jobs", 202, ""),
         ("POST", "/v1/jobs/batch", 200, ""),
         ("GET", "/v1/jobs", 200, ""),
@@ -212,6 +212,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/jobs/{id}/complete", 200, &parked),
         ("POST", "/v1/jobs/{id}/fail", 200, &overtaken),
         ("GET", "/v1/groups/{id}", 200, "import"),
+        ("POST", "/v1/groups/{id}/close", 200, "import"),
         // After its group was read: the new job changes it.
         ("POST", "/v1/jobs/{id}/resend", 202, &scheduled),
         ("GET", "/v1/dead-letters", 200, ""),
