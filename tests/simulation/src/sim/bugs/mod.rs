@@ -249,6 +249,18 @@ pub static ALL: &[Bug] = &[
     // Groups.
     edit("a group that counts a repeat", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
     edit("a group that counts an end twice", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
+    edit(
+        "a closed group that forgets its webhook",
+        &[("close_group", "on_finished = ?3", "on_finished = nullif(?3, ?3)")],
+    ),
+    edit(
+        "a group that finishes early",
+        &[(
+            "count_ended",
+            "+ cancelled + excluded.cancelled >= total",
+            "+ cancelled + excluded.cancelled + 1 >= total",
+        )],
+    ),
     edit("a group that ignores a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
     // Usage.
     edit(

@@ -6,7 +6,7 @@ use longshore::model::state::State;
 use longshore::wire::idempotency::sha256;
 use serde_json::Value;
 
-use crate::sim::actors::{bulk_operators, completers, erasers, indexers, providers};
+use crate::sim::actors::{bulk_operators, closers, completers, erasers, indexers, providers};
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
@@ -47,6 +47,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     // Splitting batches makes the counts of groups wrong even without a crash.
     if !world.has(Switch::SplitsBatches) {
         judge_groups(world)?;
+        closers::judge(world)?;
     }
     // Calls of a worker that died before it settled are not counted.
     let (spent, counted) = (world.provider_calls.get(), world.number("SELECT coalesce(sum(calls), 0) FROM usage"));
