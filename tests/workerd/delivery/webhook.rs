@@ -36,7 +36,7 @@ fn a_job_from_its_accept_to_its_end() {
             "group": "imports", "schedule": null, "scheduled_for": null, "completion_due_at": null, "event_id": "evt_1", "idempotency_key": null,
             "metadata": {"order": 17, "text": "漢"}, "traceparent": null, "payload": null, "payload_bytes": null, "attempts": 1, "max_attempts": 10,
             "created_at": answer.body["created_at"], "next_attempt_at": null, "started_at": done["started_at"], "deadline_at": null,
-            "finished_at": done["finished_at"], "cancel_requested": false, "error": null, "cause": null, "dies_at": null, "result": {"status": 200}, "result_error": null,
+            "finished_at": done["finished_at"], "cancel_requested": false, "error": null, "cause": null, "dies_at": null, "action": null, "result": {"status": 200}, "result_error": null,
             "replay_of": null, "replayed_by": null, "dead_reason": null, "dead_letter_state": null,
         });
         assert_eq!(done, expected);

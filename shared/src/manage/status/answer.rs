@@ -15,7 +15,7 @@ use crate::wire::time::Time;
 /// Status of a tenant, or of all tenants.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct Status<'a> {
+pub struct StatusReport<'a> {
     /// Highest level of the reasons; `ok` if there is none.
     #[serde(rename = "status")]
     level: Level,
@@ -129,7 +129,7 @@ pub struct PausedEndpoint<'a> {
 
 impl<'a> StatusOf<'a> {
     /// Judges the deployment.
-    pub fn status(self) -> Status<'a> {
+    pub fn status(self) -> StatusReport<'a> {
         let StatusRead { health, row, causes, held, has_more, .. } = self.read;
         let usage = self.read.usage.map(|usage| PlanUsage::of(&usage, row.now, &self.settings.plan));
         let storage = self.storage();
@@ -142,7 +142,7 @@ impl<'a> StatusOf<'a> {
         });
         let mut by_jobs: Vec<_> = causes.iter().map(|cause| &cause.cause).collect();
         by_jobs.sort_by_key(|cause| -(cause.dead + cause.retrying + cause.held));
-        Status {
+        StatusReport {
             level: reasons.iter().map(|reason| reason.level).max().unwrap_or(Level::Ok),
             version: env!("CARGO_PKG_VERSION"),
             at: Time(row.now),

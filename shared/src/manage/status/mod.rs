@@ -9,7 +9,7 @@ mod reasons;
 mod tests;
 mod usage;
 
-pub use answer::{Crons, FailingEndpoint, JobCounts, OldestDue, PausedEndpoint, RecentJobs, Status};
+pub use answer::{Crons, FailingEndpoint, JobCounts, OldestDue, PausedEndpoint, RecentJobs, StatusReport};
 pub use growth::Growth;
 pub use of::{QueueBacklog, StatusOf, Storage};
 pub use read::{DueRow, StatusCause, StatusHeld, StatusRead, StatusRow, read_status};

@@ -1,7 +1,7 @@
-//! Status of the deployment.
+//! StatusReport of the deployment.
 
 use super::DEPLOYMENT;
-use crate::manage::status::Status;
+use crate::manage::status::StatusReport;
 use crate::openapi::describe::{OperationDoc, describe};
 use crate::openapi::examples;
 
@@ -12,5 +12,5 @@ pub(super) fn read_status() -> OperationDoc {
                        Every count stops at a limit and has `at_least`.";
     describe(DEPLOYMENT, "Reports what fails", description)
         .takes(&["Longshore-Tenant", "tenant"])
-        .answers::<Status<'_>>(200, "The status, also if something fails.", examples::status())
+        .answers::<StatusReport<'_>>(200, "The status, also if something fails.", examples::status())
 }
