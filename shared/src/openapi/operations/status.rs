@@ -1,4 +1,4 @@
-//! StatusReport of the deployment.
+//! Status of the deployment.
 
 use super::DEPLOYMENT;
 use crate::manage::status::StatusReport;
