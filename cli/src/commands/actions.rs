@@ -7,7 +7,7 @@ use longshore::model::action::{ActionPausedReason, ActionState, CanaryState};
 use longshore_client::{Action, ActionPreview, Answer, Client, Job, Request};
 use serde_json::{Map, Value, json};
 
-use crate::commands::each::for_each;
+use crate::commands::each::{change as describe_change, for_each};
 use crate::commands::filter::{Filter, JobFilter, ListSize, word};
 use crate::commands::jobs;
 use crate::context::Context;
@@ -210,11 +210,7 @@ fn start(context: &Context, verb: Verb, body: &Value, pace: &Pace) -> Result<u8,
 }
 
 fn change(context: &Context, verb: &str, actions: &[String]) -> Result<u8, Failure> {
-    let what = match actions {
-        [only] => format!("{verb} {only}"),
-        _ => format!("{verb} {} actions", actions.len()),
-    };
-    let client = context.client_to_change(&what)?;
+    let client = context.client_to_change(&describe_change(verb, actions, "actions"))?;
     for_each(actions, |id| show(context, &client.change_action(id, verb)?))
 }
 

@@ -5,7 +5,7 @@ use longshore::limits::IGNORE_SECONDS_MAX;
 use longshore::manage::causes::CauseState;
 use longshore_client::{Answer, Cause, Counted, Request};
 
-use crate::commands::each::for_each;
+use crate::commands::each::{change, for_each};
 use crate::commands::filter::{ListSize, word};
 use crate::context::Context;
 use crate::failure::{DONE, Failure};
@@ -80,24 +80,17 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
         }
         Command::Show { causes } => for_each(causes, |id| show(context, &context.client().cause(id)?)),
         Command::Resolve { causes } => {
-            let client = context.client_to_change(&change("resolve", causes))?;
+            let client = context.client_to_change(&change("resolve", causes, "causes"))?;
             for_each(causes, |id| show(context, &client.resolve_cause(id)?))
         }
         Command::Ignore { causes, seconds } => {
-            let client = context.client_to_change(&change("ignore", causes))?;
+            let client = context.client_to_change(&change("ignore", causes, "causes"))?;
             for_each(causes, |id| show(context, &client.ignore_cause(id, *seconds)?))
         }
         Command::Reopen { causes } => {
-            let client = context.client_to_change(&change("reopen", causes))?;
+            let client = context.client_to_change(&change("reopen", causes, "causes"))?;
             for_each(causes, |id| show(context, &client.reopen_cause(id)?))
         }
-    }
-}
-
-fn change(verb: &str, causes: &[String]) -> String {
-    match causes {
-        [only] => format!("{verb} {only}"),
-        _ => format!("{verb} {} causes", causes.len()),
     }
 }
 

@@ -60,11 +60,11 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
         Command::Show { jobs } => for_each(jobs, |id| show(context, &context.client().dead_letter(id)?)),
         Command::Replay { jobs, payload } => {
             let payload = payload.as_deref().map(read_json).transpose()?;
-            let client = context.client_to_change(&change("replay", jobs))?;
+            let client = context.client_to_change(&change("replay", jobs, "jobs"))?;
             for_each(jobs, |id| show_job(context, &client.replay(id, payload.as_deref())?))
         }
         Command::Discard { jobs, note } => {
-            let client = context.client_to_change(&change("discard", jobs))?;
+            let client = context.client_to_change(&change("discard", jobs, "jobs"))?;
             for_each(jobs, |id| show(context, &client.discard(id, note.as_deref())?))
         }
     }

@@ -22,11 +22,11 @@ pub(crate) fn for_each(names: &[String], mut act: impl FnMut(&str) -> Result<u8,
     Ok(worst)
 }
 
-/// Describes a change for its confirmation: `cancel job_x`, or `cancel 3 jobs`.
-pub(crate) fn change(verb: &str, jobs: &[String]) -> String {
-    match jobs {
+/// Describes a change for its confirmation: `cancel job_x`, or `cancel 3 jobs`. `plural` names several of them.
+pub(crate) fn change(verb: &str, ids: &[String], plural: &str) -> String {
+    match ids {
         [only] => format!("{verb} {only}"),
-        _ => format!("{verb} {} jobs", jobs.len()),
+        _ => format!("{verb} {} {plural}", ids.len()),
     }
 }
 

@@ -79,11 +79,11 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
             for_each(jobs, |id| wait(context, id, deadline))
         }
         Command::Cancel { jobs } => {
-            let client = context.client_to_change(&change("cancel", jobs))?;
+            let client = context.client_to_change(&change("cancel", jobs, "jobs"))?;
             for_each(jobs, |id| show(context, &client.cancel(id)?))
         }
         Command::Retry { jobs } => {
-            let client = context.client_to_change(&change("retry", jobs))?;
+            let client = context.client_to_change(&change("retry", jobs, "jobs"))?;
             for_each(jobs, |id| show(context, &client.retry(id)?))
         }
         Command::Resend { job, idempotency_key } => {

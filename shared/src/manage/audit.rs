@@ -38,8 +38,8 @@ pub struct AuditRow {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AuditTarget<'a> {
-    /// Kind of the thing: `job`, `dead_letter`, `cause`, `endpoint`, `schedule`, `index`, `key`, `tenant`, `erasure` or
-    /// `deployment`.
+    /// Kind of the thing: `job`, `dead_letter`, `cause`, `action`, `endpoint`, `schedule`, `index`, `key`, `tenant`,
+    /// `erasure` or `deployment`.
     kind: &'a str,
     /// Id or name of the thing.
     id: &'a str,

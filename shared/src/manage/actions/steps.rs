@@ -115,8 +115,7 @@ impl<'a> Step<'a> {
         let (number, ..) = row.position;
         let stop = read.last().cloned();
         read.retain(|job| job.4 == 1);
-        let fits =
-            if list == ActionList::Dead && row.verb == ActionVerb::Replay { within(&read, copies) } else { limit };
+        let fits = if creates_jobs(row, list) { within(&read, copies) } else { limit };
         let is_cut = read.len() > limit.min(fits);
         read.truncate(limit.min(fits));
         let has_more = stop.as_ref().is_some_and(|stop| stop.5 >= ACTION_STEP_ROWS_READ);
@@ -146,6 +145,11 @@ impl<'a> Step<'a> {
     fn runs_jobs(&self) -> bool {
         self.row.verb.runs_jobs()
     }
+}
+
+/// Returns true if a step creates a job for each that it handles: a replay does for its dead letters, and only retries other jobs.
+fn creates_jobs(row: &ActionRow, list: ActionList) -> bool {
+    row.verb == ActionVerb::Replay && list == ActionList::Dead
 }
 
 /// Returns how many jobs from the start have at most `copies` large payloads.
@@ -227,9 +231,10 @@ async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> R
     let read = rows_as(batch(world, &[page]).await?.first().unwrap_or(&Vec::new()))?;
     let limit = usize::try_from(limit).unwrap_or(0);
     let step = Step::of(row, list, read, limit, settings.plan.action_copies);
-    let moved = match (row.verb, list) {
-        (ActionVerb::Replay, ActionList::Dead) => replay_all(world, &step).await?,
-        _ => change_all(world, settings, &step).await?,
+    let moved = if creates_jobs(row, list) {
+        replay_all(world, &step).await?
+    } else {
+        change_all(world, settings, &step).await?
     };
     if moved.is_some() && step.runs_jobs() {
         send_hints(world, settings, hints(&step, &moved)).await;
@@ -239,8 +244,7 @@ async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> R
 
 /// Returns the maximum number of jobs of the next step: as many as one batch takes, as its canary lacks, and as its rate allows.
 fn limit(row: &ActionRow, list: ActionList) -> u32 {
-    let at_once =
-        if list == ActionList::Dead && row.verb == ActionVerb::Replay { ACTION_STEP_REPLAYS } else { ACTION_STEP_JOBS };
+    let at_once = if creates_jobs(row, list) { ACTION_STEP_REPLAYS } else { ACTION_STEP_JOBS };
     let canary = row.canary.filter(|_| row.canary_state == Some(CanaryState::Pending));
     let lacking = canary.map_or(i64::MAX, |canary| canary - row.done);
     let allowed = row.rate.map_or(i64::MAX, |rate| {
