@@ -123,7 +123,7 @@ pub const FREE: Plan = Plan {
 /// payload, and about 200 for claims, flushes and hints. 20 rounds of 500 rows are 10,000 rows per step and sweep. 24
 /// moves of the watermark catch up a day in one sweep. 20 rounds of a tick are 1,000 schedules a minute. 9,000 calls
 /// export about 8,000 jobs of one attempt each, in pages of 20. 40 steps of actions replay 4,000 dead letters a minute with 8,200
-/// calls, if each has a large payload, and 440 statements of D1. A request may work for 30 s after its response.
+/// calls, if each has a large payload, and 401 statements of D1, 10 a step. A request may work for 30 s after its response.
 pub const PAID: Plan = Plan {
     name: "paid",
     hint_jobs: 100,
