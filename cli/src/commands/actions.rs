@@ -109,7 +109,7 @@ pub(crate) struct StartOptions {
     note: Option<String>,
 }
 
-/// Sends all dead letters again that the filter selects, and retries the waiting jobs of its cause.
+/// Sends all dead letters again that the filter selects, and retries the jobs that wait for another attempt.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayOptions {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use longshore::model::action::{Action, ActionRow, ActionState};
 use longshore::model::job::{JobRef, JobRow};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::JobResult;
-use longshore::model::state::{DeadLetterState, DeadReason, Decision, State};
+use longshore::model::state::{DeadLetterState, Decision, State};
 use longshore::run::process::process;
 use longshore::run::settle::{JobPlace, Settlement, settle};
 use longshore::settings::Settings;
@@ -25,7 +25,7 @@ use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::erasing::AGE_MS;
-use super::stand::{Case, Stand, Store, measured, operator, place, request};
+use super::stand::{Case, DEAD_LETTER, Stand, Store, measured, operator, place, request};
 
 fn plan(body: &Value) -> ActionPlan {
     read::<ActionRequest>(body.to_string().as_bytes(), "#").unwrap().check().unwrap()
@@ -85,8 +85,6 @@ impl<S: Store> Case<'_, S> {
         assert_eq!(settle(self.stand, &token, &PAID, &settlements).await.unwrap().len(), jobs.len());
     }
 }
-
-pub(super) const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 fn counts(row: &ActionRow) -> [i64; 6] {
     [row.matched, row.done, row.open(), row.succeeded, row.failed, row.cancelled]

@@ -1,7 +1,5 @@
 //! Cases of causes: what failed attempts have in common, counted while their jobs wait or are dead.
 
-use std::time::Duration;
-
 use longshore::limits::CAUSES_MAX;
 use longshore::limits::plan::PAID;
 use longshore::manage::causes::{
@@ -15,7 +13,7 @@ use longshore::model::attempt::{EvidenceRef, Measured};
 use longshore::model::cause::{CRASHED, LATE, OTHER};
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
-use longshore::model::state::{DeadReason, Decision};
+use longshore::model::state::Decision;
 use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
 use longshore::wire::job_queue::JobQueue;
@@ -23,18 +21,19 @@ use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::erasing::AGE_MS;
-use super::stand::{Case, Stand, Store, measured, operator, place, request};
-
-const RETRY: Decision = Decision::Retry { delay: Duration::from_secs(30), failures: 1 };
-const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
+use super::stand::{Case, DEAD_LETTER, RETRY, Stand, Store, measured, operator, place, request};
 
 impl<S: Store> Case<'_, S> {
-    /// Claims a job and fails its attempt with an answer.
     async fn fail(&self, job: &JobRef, answer: &str, decision: Decision) {
+        self.fail_with(job, (503, answer), decision).await;
+    }
+
+    /// Claims a job and fails its attempt with an answer: its status and its body.
+    pub(super) async fn fail_with(&self, job: &JobRef, (status, answer): (u16, &str), decision: Decision) {
         let token = self.stand.token();
         let attempt = self.claim(&token, &[job], false).await[0].attempt;
-        let outcome = Outcome::failed(ErrorClass::Http5xx, "The destination answered 503.");
-        let answered = Measured { answer: Some(answer.as_bytes().to_vec()), ..measured(12, Some(503)) };
+        let outcome = Outcome::failed(ErrorClass::Http5xx, format!("The destination answered {status}."));
+        let answered = Measured { answer: Some(answer.as_bytes().to_vec()), ..measured(12, Some(status)) };
         let endpoint = self.stand.row(job).await.endpoint;
         let settled = Settlement::new(job.attempt(attempt), place(endpoint), outcome, decision, answered);
         let mut settled = Settlement { dies_in_ms: Some(60_000), ..settled };

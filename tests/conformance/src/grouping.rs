@@ -8,14 +8,14 @@ use longshore::manage::operate::{cancel, replay};
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::JobResult;
-use longshore::model::state::{DeadReason, Decision};
+use longshore::model::state::Decision;
 use longshore::run::settle::{Settlement, settle};
 use longshore::store::counted::GroupRow;
 use longshore::sweep::sweep;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, measured, operator, place, request};
+use super::stand::{Case, DEAD_LETTER, Stand, Store, measured, operator, place, request};
 
 fn of(group: &str) -> Value {
     request(json!({"group": group}))
@@ -56,8 +56,6 @@ impl<S: Store> Case<'_, S> {
         }
     }
 }
-
-const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 /// A group counts each job once: duplicates of a key, refused jobs, jobs without a group and repeats count nothing.
 pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {

@@ -16,7 +16,7 @@ use longshore::run::settle::{Settlement, settle};
 use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, measured, place, request};
+use super::stand::{Case, DEAD_LETTER, Stand, Store, measured, place, request};
 
 fn failed(class: ErrorClass) -> Outcome {
     Outcome::Failed { class, message: "It failed.".into(), retry_after: None }
@@ -29,8 +29,6 @@ fn succeeded() -> Outcome {
 fn retry(seconds: u64) -> Decision {
     Decision::Retry { delay: Duration::from_secs(seconds), failures: 1 }
 }
-
-const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 impl<S: Store> Case<'_, S> {
     /// Settles one attempt under a token; returns how many rows it wrote.

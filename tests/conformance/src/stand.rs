@@ -16,6 +16,7 @@ use longshore::model::cause::FailedAt;
 use longshore::model::claimed::Claimed;
 use longshore::model::job::{JobRef, JobRow, mint_id, mint_ulid};
 use longshore::model::origin::Origin;
+use longshore::model::state::{DeadReason, Decision};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, HintMessage, Hints, Http, HttpError, HttpRequest,
     HttpResponse, IndexDatabase, Param, Rows, Statement,
@@ -229,6 +230,11 @@ impl<S: Store> Case<'_, S> {
 pub fn operator<C: Clock>(clock: &C) -> Operator {
     Operator::new(OPERATOR, Some("192.0.2.7".to_owned()), &mint_ulid(clock.now_ms(), clock.random()))
 }
+
+/// Decision that a failed attempt is retried after 30 s.
+pub const RETRY: Decision = Decision::Retry { delay: Duration::from_secs(30), failures: 1 };
+/// Decision that the first failure dead-letters a job.
+pub const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 /// Returns the delay of an accepted job's hint in seconds.
 pub fn delay(accepted: &Accepted) -> Option<u32> {

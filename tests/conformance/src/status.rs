@@ -1,36 +1,21 @@
 //! Cases of the status: what fails, for whom, and how its counts are bounded.
 
-use std::time::Duration;
-
 use longshore::limits::plan::PAID;
 use longshore::limits::{DAY_MS, STATUS_CAUSES_MAX};
 use longshore::manage::causes::{CauseChange, change_cause};
 use longshore::manage::operate::{discard, set_paused};
 use longshore::manage::status::{StatusOf, StatusRead, read_status};
-use longshore::model::attempt::{EvidenceRef, Measured};
 use longshore::model::job::JobRef;
-use longshore::model::outcome::{ErrorClass, Outcome};
-use longshore::model::state::{DeadReason, Decision};
+use longshore::model::outcome::Outcome;
+use longshore::model::state::Decision;
 use longshore::run::settle::{Settlement, settle};
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, measured, operator, place};
-
-const RETRY: Decision = Decision::Retry { delay: Duration::from_secs(30), failures: 1 };
-const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
+use super::stand::{Case, DEAD_LETTER, RETRY, Stand, Store, measured, operator, place};
 
 impl<S: Store> Case<'_, S> {
-    /// Claims a job and fails its attempt with a text.
     async fn fails(&self, job: &JobRef, text: &str, decision: Decision) {
-        let token = self.stand.token();
-        let attempt = self.claim(&token, &[job], false).await[0].attempt;
-        let outcome = Outcome::failed(ErrorClass::Http5xx, "The destination answered 500.");
-        let answered = Measured { answer: Some(text.as_bytes().to_vec()), ..measured(12, Some(500)) };
-        let endpoint = self.stand.row(job).await.endpoint;
-        let settled = Settlement::new(job.attempt(attempt), place(endpoint), outcome, decision, answered);
-        let mut settled = Settlement { dies_in_ms: Some(60_000), ..settled };
-        settled.entry.evidence = Some(EvidenceRef::Off);
-        assert_eq!(settle(self.stand, &token, &PAID, &[settled]).await.unwrap().len(), 1);
+        self.fail_with(job, (500, text), decision).await;
     }
 
     async fn succeeds(&self, job: &JobRef) {
