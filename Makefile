@@ -92,9 +92,9 @@ sim-recall: ## check that the simulation finds each planted bug, with and withou
 sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000
 	@cargo run -q -p longshore-simulation -- --d1 --seeds $(or $(SEEDS),1000)
 
-chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 uses the deployed cron, which is slower
+chaos: build ## kill workerd under load: KILLS=200 SEED=7 REPLAYED=10000; PRODUCTION=1 uses the deployed cron, which is slower
 	@cargo build -p longshore-tests --bin chaos
-	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) \
+	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) --replayed $(or $(REPLAYED),10000) \
 		$(if $(PRODUCTION),--production)
 
 bench: build ## compare the speed of Longshore with hand-written Workers: ROUNDS=3 SINGLE=1000 BULK=10000 IDLE=6

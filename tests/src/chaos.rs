@@ -1,5 +1,6 @@
 //! `make chaos`: both Workers under load in a real workerd that is killed repeatedly, at random instants and at the
-//! worst ones. The run then checks the promises against the client's list, the receiver's log, and D1.
+//! worst ones. The run checks the promises against the client's list, the receiver's log, and D1. Then one action
+//! replays many dead letters, and workerd is killed in the middle.
 //!
 //! Leases and the watermark are those of production. To reach many kills, the sweep runs each second. With
 //! `--production` the cron runs as in a deployment, kills are further apart, and the recovery time is checked against
@@ -11,6 +12,7 @@ mod killer;
 mod load;
 mod plan;
 mod receive;
+mod replay;
 mod report;
 mod run;
 mod stage;

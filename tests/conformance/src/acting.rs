@@ -32,7 +32,7 @@ fn plan(body: &Value) -> ActionPlan {
 }
 
 /// Returns the settings of the stand with so many steps, and without looking at a canary after a request.
-fn steps<S: Store>(stand: &Stand<S>, steps: usize) -> Settings {
+pub(super) fn steps<S: Store>(stand: &Stand<S>, steps: usize) -> Settings {
     let mut settings = stand.settings.clone();
     (settings.plan.action_steps, settings.plan.action_canary_polls) = (steps, 0);
     settings

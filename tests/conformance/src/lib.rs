@@ -87,7 +87,7 @@ macro_rules! for_each_case {
                 a_wake_makes_the_sweep_check_due_jobs;
             acting: an_action_replays_and_is_followed, a_step_is_done_once, an_action_retries_cancels_and_discards,
                 a_cause_is_replayed_whole, a_replay_passes_over_no_dead_letter, a_job_counts_for_one_action, actions_are_erased;
-            pacing: a_canary_decides, a_rate_spaces_the_jobs, an_action_is_paused_and_aborted;
+            pacing: a_canary_decides, a_rate_spaces_the_jobs, a_waiting_action_holds_up_no_other, an_action_is_paused_and_aborted;
             payloads: a_large_payload_is_sent_unchanged, a_repeat_puts_no_object, a_failed_put_accepts_nothing,
                 a_job_waits_for_an_unreadable_payload, a_replay_owns_its_payload, an_object_is_deleted_after_its_row,
                 an_object_without_a_row_is_deleted;

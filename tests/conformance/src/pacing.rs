@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use longshore::manage::actions::steps::tick;
 use longshore::manage::actions::{ActionChange, change_action, list_actions};
 use longshore::model::action::{ActionPausedReason, ActionRow, ActionState, CanaryState};
 use longshore::model::state::{Decision, State};
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
+use super::acting::steps;
 use super::stand::{Stand, Store, operator};
 
 /// A canary holds the action back until its jobs have succeeded. The action is paused when one of them fails, and continues when it is
@@ -68,6 +70,20 @@ pub async fn a_rate_spaces_the_jobs<S: Store>(stand: &Stand<S>) {
     let sql = "UPDATE actions SET next_start_at = created_at + 119500 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(sql, vec![case.tenant.as_str().into(), slow.id.as_str().into()]).await;
     assert_eq!(case.drive(&case.action(&slow).await, 9).await.done, 0);
+}
+
+/// In a tick with one step, an action that waits for its rate does not take the turn of another.
+pub async fn a_waiting_action_holds_up_no_other<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.dead_jobs(1).await;
+    let waiting = case.create(json!({"do": "replay", "filter": {}, "rate_per_second": 1})).await;
+    let sql = "UPDATE actions SET next_start_at = created_at + 600000, turn_at = 0 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(sql, vec![case.tenant.as_str().into(), waiting.id.as_str().into()]).await;
+    let other = case.create(json!({"do": "discard", "filter": {}})).await;
+    let sql = "UPDATE actions SET turn_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(sql, vec![case.tenant.as_str().into(), other.id.as_str().into()]).await;
+    tick(stand, &steps(stand, 1)).await.unwrap();
+    assert_eq!((case.action(&waiting).await.done, case.action(&other).await.done), (0, 1));
 }
 
 /// An action is paused, resumed and aborted, and refuses what its state does not allow.

@@ -86,20 +86,24 @@ pub(super) async fn kill_all(stage: &Stage, plan: &Plan, load: &Load) -> Result<
     Ok(kills)
 }
 
-async fn is_back(stage: &Stage) -> Result<(), Failure> {
+/// Waits until the producer answers again.
+pub(super) async fn is_back(stage: &Stage) -> Result<(), Failure> {
     let is_well = async || stage.api.get("/healthz").await.ok().filter(|answer| answer.status == 200);
     let back = eventually(BACK_WITHIN, is_well).await;
     back.map(drop).ok_or_else(|| Failure::Overdue("workerd does not restart".into()))
 }
 
 async fn kill_at(stage: &Stage, point: Option<Point>) -> Result<Option<Kill>, Failure> {
-    let Some(named) = point else {
-        stage.runner.kill_workerd().await?;
-        // Read after the kill: an attempt that began while the process was looked up died by this kill.
-        return Ok(Some(Kill { point, at_ms: now_ms() }));
-    };
+    let Some(named) = point else { return kill_at_random(stage).await.map(Some) };
     let at_ms = stage.runner.kill_workerd_at(named, HIT_WITHIN).await?;
     Ok(at_ms.map(|at_ms| Kill { point, at_ms }))
+}
+
+/// Kills workerd now.
+pub(super) async fn kill_at_random(stage: &Stage) -> Result<Kill, Failure> {
+    stage.runner.kill_workerd().await?;
+    // Read after the kill: an attempt that began while the process was looked up died by this kill.
+    Ok(Kill { point: None, at_ms: now_ms() })
 }
 
 fn now_ms() -> i64 {

@@ -3,7 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-const USAGE: &str = "chaos [--kills n] [--seed n] [--production]";
+const USAGE: &str = "chaos [--kills n] [--seed n] [--replayed n] [--production]";
+
+/// Dead letters that are replayed, if nothing else is asked.
+const REPLAYED: usize = 10_000;
 
 /// Options of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub struct Plan {
     pub kills: usize,
     /// Seed of the random instants and loads.
     pub seed: u64,
+    /// Number of dead letters that one action replays after the load; 0 for none.
+    pub replayed: usize,
     /// True if the cron runs as in a deployment, and the recovery time is checked against its promise.
     pub production: bool,
 }
@@ -22,7 +27,7 @@ impl Plan {
     /// # Errors
     /// Description of what is wrong with it.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut plan = Self { kills: 20, seed: 1, production: false };
+        let mut plan = Self { kills: 20, seed: 1, replayed: REPLAYED, production: false };
         while let Some(name) = arguments.next() {
             let mut number = || {
                 let text = arguments.next().ok_or(format!("{name} needs a value"))?;
@@ -30,6 +35,7 @@ impl Plan {
             };
             match &*name {
                 "--kills" => plan.kills = usize::try_from(number()?).map_err(|error| error.to_string())?,
+                "--replayed" => plan.replayed = usize::try_from(number()?).map_err(|error| error.to_string())?,
                 "--seed" => plan.seed = number()?.into(),
                 "--production" => plan.production = true,
                 _ => return Err(format!("{name}?\n{USAGE}")),
@@ -62,7 +68,8 @@ mod tests {
     #[test]
     fn a_command_line_is_read_or_refused() {
         let parse = |text: &str| Plan::parse(text.split_whitespace().map(str::to_owned));
-        assert_eq!(parse("--kills 7 --seed 3 --production"), Ok(Plan { kills: 7, seed: 3, production: true }));
+        let wanted = Plan { kills: 7, seed: 3, replayed: 9, production: true };
+        assert_eq!(parse("--kills 7 --seed 3 --replayed 9 --production"), Ok(wanted));
         assert!(parse("--kills").is_err() && parse("--kills x").is_err() && parse("--slow").is_err());
     }
 }

@@ -7,6 +7,7 @@ use super::Plan;
 use super::audit::{broken, recoveries};
 use super::book::Book;
 use super::killer::{Kill, by_point, name};
+use super::replay::Replayed;
 use super::witness::Witness;
 
 /// Most violations that are printed; one bug can cause thousands.
@@ -32,6 +33,7 @@ pub struct Report {
     recoveries: Vec<i64>,
     lasted: Duration,
     drained: Duration,
+    replayed: Replayed,
 }
 
 impl Report {
@@ -62,9 +64,17 @@ impl Report {
             recoveries: recoveries(kills, witness),
             lasted,
             drained,
+            replayed: Replayed::default(),
         };
         report.judge();
         report
+    }
+
+    /// Adds the replay.
+    pub(super) fn with(mut self, mut replayed: Replayed) -> Self {
+        self.broken.append(&mut replayed.broken);
+        self.replayed = replayed;
+        self
     }
 
     /// Checks what a run must show besides the invariants.
@@ -125,12 +135,15 @@ impl fmt::Display for Report {
         line("jobs accepted a second", &format!("{:.1}", self.per_second()))?;
         line("killing took", &format!("{:.1} s", self.lasted.as_secs_f64()))?;
         line("draining took", &format!("{:.1} s", self.drained.as_secs_f64()))?;
+        line("dead letters replayed", &self.replayed.jobs)?;
+        line("  kills meanwhile", &self.replayed.kills)?;
+        line("replaying took", &format!("{:.1} s", self.replayed.took.as_secs_f64()))?;
         line("seed", &self.plan.seed)?;
         for broken in self.broken.iter().take(SHOWN) {
             writeln!(f, "BROKEN {broken}")?;
         }
         match self.broken.len() {
-            0 => write!(f, "ok   I1 to I6 hold"),
+            0 => write!(f, "ok   I1 to I6 and I17 hold"),
             all => write!(f, "FAIL {all} promises are broken"),
         }
     }

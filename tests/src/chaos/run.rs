@@ -1,4 +1,4 @@
-//! A run: the load, the kills, the drain, the witnesses.
+//! A run: the load, the kills, the drain, the witnesses, the replay.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::killer::kill_all;
 use super::load::Load;
+use super::replay::replay;
 use super::stage::{Stage, TENANT};
 use super::witness::Witness;
 use super::{Failure, Plan, Report};
@@ -21,7 +22,7 @@ const DRAINED_WITHIN: Duration = Duration::from_mins(15);
 /// # Errors
 /// When the run could not continue; violations are in the report.
 pub async fn run(plan: &Plan, program: &Path, folder: &Path) -> Result<Report, Failure> {
-    let stage = Stage::set(plan, program, folder).await?;
+    let mut stage = Stage::set(plan, program, folder).await?;
     let began = Instant::now();
     let load = Load::start(&stage);
     let kills = kill_all(&stage, plan, &load).await?;
@@ -31,11 +32,12 @@ pub async fn run(plan: &Plan, program: &Path, folder: &Path) -> Result<Report, F
     drain(&stage).await?;
     let drained = stopped.elapsed();
     let witness = Witness::ask(&stage).await?;
-    Ok(Report::of(plan, &book, &kills, &witness, [lasted, drained]))
+    let replayed = replay(&mut stage, plan).await?;
+    Ok(Report::of(plan, &book, &kills, &witness, [lasted, drained]).with(replayed))
 }
 
 /// Waits until every job has ended, while the sweeps continue. The report lists jobs that have not ended.
-async fn drain(stage: &Stage) -> Result<(), Failure> {
+pub(super) async fn drain(stage: &Stage) -> Result<(), Failure> {
     let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND finished_at IS NULL";
     let mut looked = Ok(());
     let all_ended = async || {

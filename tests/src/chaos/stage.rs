@@ -26,7 +26,7 @@ pub(super) struct Stage {
     pub(super) runner: Arc<Runner>,
     pub(super) api: Client,
     pub(super) received: std::path::PathBuf,
-    _receiver: ReceiverProcess,
+    receiver: ReceiverProcess,
     _crons: JoinSet<()>,
 }
 
@@ -48,12 +48,22 @@ impl Stage {
         for (index, (name, path)) in ENDPOINTS.iter().enumerate() {
             let endpoint = json!({"url": receiver.url(index, path), "schedule": "fast"});
             api.put(&format!("/v1/endpoints/{name}"), &endpoint).await?;
-            let secret = text(&api.get(&format!("/v1/endpoints/{name}/secret")).await?, "secret")?;
-            receiver.trust(index, &secret).await?;
+            receiver.trust(index, &secret_of(&api, name).await?).await?;
         }
         let crons = start_crons(&runner, plan);
-        Ok(Self { runner, api, received: log, _receiver: receiver, _crons: crons })
+        Ok(Self { runner, api, received: log, receiver, _crons: crons })
     }
+
+    /// Creates or changes one more endpoint at the first receiver, which from then on verifies with its secret.
+    pub(super) async fn put_endpoint(&mut self, name: &str, path: &str) -> Result<(), Failure> {
+        let endpoint = json!({"url": self.receiver.url(0, path), "max_attempts": 1, "connections": 5});
+        self.api.put(&format!("/v1/endpoints/{name}"), &endpoint).await?;
+        self.receiver.trust(0, &secret_of(&self.api, name).await?).await
+    }
+}
+
+async fn secret_of(api: &Client, endpoint: &str) -> Result<String, Failure> {
+    text(&api.get(&format!("/v1/endpoints/{endpoint}/secret")).await?, "secret")
 }
 
 fn text(answer: &Answer, field: &'static str) -> Result<String, Failure> {

@@ -185,7 +185,8 @@ pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, Dat
     let mut steps = 0;
     while !running.is_empty() {
         let mut moved = Vec::new();
-        for row in running {
+        // An action that only waits for its rate does not take the turn of another.
+        for row in running.into_iter().filter(is_due) {
             if steps >= settings.plan.action_steps {
                 return Ok(steps);
             }
@@ -200,9 +201,16 @@ pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, Dat
     Ok(steps)
 }
 
+/// Returns true if an action has a step, or a canary to look at.
+fn is_due(row: &ActionRow) -> bool {
+    let list = row.lists().get(row.position.0);
+    row.state == ActionState::Running
+        && (row.canary_state == Some(CanaryState::Testing) || list.is_some_and(|list| limit(row, *list) > 0))
+}
+
 /// Runs the next step of an action, if the action runs.
 async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> Result<Progress, DatabaseError> {
-    if row.state != ActionState::Running {
+    if !is_due(row) {
         return Ok(Progress::Idle);
     }
     if row.canary_state == Some(CanaryState::Testing) {
@@ -216,9 +224,6 @@ async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> R
     }
     let Some(list) = row.lists().get(row.position.0).copied() else { return Ok(Progress::Idle) };
     let limit = limit(row, list);
-    if limit == 0 {
-        return Ok(Progress::Idle);
-    }
     // The filter was valid when the action was created; a later build may refuse it.
     let Ok(filter) = read_filter(row.verb, &row.filter) else {
         tracing::error!(action = row.id, "action_filter_unreadable");
