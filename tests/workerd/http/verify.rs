@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::delivery::tasks::deferred_job;
 use crate::support::command::run;
 use crate::support::tenant::{Tenant, id_of};
 use crate::support::world::shared;
@@ -34,6 +35,9 @@ async fn jobs(tenant: &Tenant<'_>) -> [String; 3] {
     tenant.complete(&secret).await;
     let embed = json!({"kind": "embed", "payload": {"provider": "builtin", "inputs": [{"id": "a", "text": "one"}]}});
     assert_eq!(tenant.complete(&embed).await["state"], "succeeded");
+    let deferred = deferred_job(tenant).await;
+    let completed = tenant.api.post(&format!("/v1/jobs/{deferred}/complete"), &json!({})).await.unwrap();
+    assert_eq!(completed.body["state"], "succeeded", "{}", completed.body);
     let mut later = tenant.webhook("/ok");
     later["delay_seconds"] = json!(3_600);
     let cancelled = tenant.accept(&later).await;
@@ -67,7 +71,7 @@ fn the_evidence_of_all_jobs_is_verified() {
         let (code, faults, summary) = verify(&tenant, &key, &since);
         assert_eq!((code, faults), (Some(0), Vec::new()), "{summary}");
         let expected = json!({
-            "jobs": 9, "attempts": 9, "with_evidence": 8, "without_evidence": {"off": 1}, "faults": 0,
+            "jobs": 10, "attempts": 10, "with_evidence": 9, "without_evidence": {"off": 1}, "faults": 0,
         });
         assert_eq!(summary, expected);
         tamper(&tenant, &succeeded).await;
