@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::commands::{
     actions, api, audit, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search,
-    signature, status, tail, why,
+    signature, status, tail, verify, why,
 };
 use crate::context::Global;
 use crate::deploy::{Options, deploy};
@@ -40,6 +40,7 @@ enum Command {
     #[command(subcommand)]
     Jobs(jobs::Command),
     Why(why::Options),
+    Verify(verify::Options),
     /// Shows what failed jobs have in common, and says what is dealt with.
     #[command(subcommand)]
     Causes(causes::Command),
@@ -93,6 +94,7 @@ impl Arguments {
         match self.command {
             Command::Jobs(command) => jobs::run(&global.context()?, &command),
             Command::Why(options) => why::run(&global.context()?, &options),
+            Command::Verify(options) => verify::run(&global.context()?, &options),
             Command::Causes(command) => causes::run(&global.context()?, &command),
             Command::Dead(command) => dead::run(&global.context()?, &command),
             Command::Replay(options) => actions::replay(&global.context()?, &options),

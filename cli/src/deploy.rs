@@ -15,6 +15,7 @@ mod wrangler_file;
 
 use std::path::PathBuf;
 
+pub(crate) use account::evidence_days;
 pub use error::DeployError;
 pub use options::{Jurisdiction, Options, PlanName};
 

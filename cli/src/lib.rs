@@ -14,7 +14,12 @@ mod times;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+
+/// Returns the tree of commands, with the options of each.
+pub fn command() -> clap::Command {
+    arguments::Arguments::command()
+}
 
 /// Runs the command of the process's arguments and returns its exit code.
 pub fn run() -> ExitCode {

@@ -85,6 +85,18 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Converts a 404 to `None`.
+///
+/// # Errors
+/// Any other [`ClientError`].
+pub fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl ClientError {
     /// Returns the problem if Longshore refused the request.
     pub fn problem(&self) -> Option<&Problem> {

@@ -13,7 +13,7 @@ mod types;
 pub use answer::{Answer, Listed, Reply};
 pub use audit::{AuditEntry, AuditTarget};
 pub use client::{Client, Connection};
-pub use error::{ClientError, InvalidField, Problem};
+pub use error::{ClientError, InvalidField, Problem, found};
 pub use operate::{ChunkResult, ListPage};
 pub use request::Request;
 pub use status::{

@@ -133,11 +133,12 @@ pub struct Attempt {
     pub evidence: AttemptEvidence,
 }
 
-/// Location of the evidence of an attempt: `none`, `off`, `stored` or `inline`.
+/// Location of the evidence of an attempt: `none`, `off`, `stored` or `inline`, and the digest of its record.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct AttemptEvidence {
     pub state: String,
+    pub sha256: Option<String>,
 }
 
 /// Evidence of an attempt: the whole record, or the first bytes of one that could not be stored.
@@ -149,10 +150,13 @@ pub enum Evidence {
     Whole(Box<EvidenceCall>),
 }
 
-/// Request and response of a call, and the calls before it.
+/// Request and response of a call, and the calls before it. A record names its attempt; a call before the last one names none.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct EvidenceCall {
+    pub tenant: Option<String>,
+    pub job_id: Option<String>,
+    pub attempt: Option<u32>,
     pub request: Option<EvidenceMessage>,
     pub response: Option<EvidenceMessage>,
     #[serde(default)]
@@ -171,6 +175,7 @@ pub struct EvidenceMessage {
     pub body_error: Option<String>,
     pub body: Option<String>,
     pub body_base64: Option<String>,
+    pub body_sha256: Option<String>,
     #[serde(default)]
     pub body_truncated: bool,
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use longshore::model::state::State;
-use longshore_client::{Answer, Attempt, Client, ClientError, Endpoint, Evidence, Job};
+use longshore_client::{Answer, Attempt, Client, ClientError, Endpoint, Evidence, Job, found};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -97,14 +97,5 @@ fn endpoint_of_held(client: &Client, job: &Job) -> Result<Option<Endpoint>, Clie
     match &job.endpoint {
         Some(name) if job.state == State::Held => Ok(found(client.endpoint(name))?.map(|answer| answer.value)),
         _ => Ok(None),
-    }
-}
-
-/// Converts a 404 to `None`.
-fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
-        Err(error) => Err(error),
     }
 }

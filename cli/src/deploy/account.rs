@@ -27,7 +27,7 @@ pub(super) fn retention_seconds(plan: PlanName) -> u32 {
 }
 
 /// Returns the retention of evidence in days: longer than that of the dead letters that refer to it.
-fn evidence_days(plan: PlanName) -> i64 {
+pub(crate) fn evidence_days(plan: PlanName) -> i64 {
     plan.limits().retention_dead_ms / DAY_MS + EVIDENCE_DAYS_BEYOND
 }
 

@@ -8,4 +8,5 @@ mod requests;
 mod status;
 mod stories;
 mod support;
+mod verify;
 mod watch;

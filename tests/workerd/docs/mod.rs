@@ -1,11 +1,13 @@
 //! Runs the code blocks of the pages as a reader does: page after page, block after block, pasted into an interactive
 //! bash and zsh, against what `make dev` starts. `blocks.json` says what each block prints.
 
+mod commands;
 mod dev;
 mod expected;
 mod page;
 mod session;
 mod shell;
+mod transcript;
 
 use std::path::PathBuf;
 use std::process::Command;

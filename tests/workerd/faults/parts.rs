@@ -6,6 +6,7 @@ use longshore_kit::runner::{Faults, Mode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::support::command::run;
 use crate::support::ledger::assert_agrees;
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::{World, with_faults};
@@ -58,6 +59,7 @@ async fn sweep_without_hints(world: &World, tenant: &Tenant<'_>) {
 fn the_evidence_store_fails_and_hangs() {
     with_faults("evidence", async |world| {
         let tenant = world.tenant().await;
+        let (_, key) = world.key(&tenant.name, &["jobs:read"]).await;
         for (mode, reason) in [(Mode::Fail, "injected fault"), (Mode::Hang, "did not answer within 5000 ms")] {
             world.runner.faults(&Faults { r2: mode, ..Faults::default() }).await.unwrap();
             let mut large = tenant.webhook("/ok");
@@ -77,6 +79,11 @@ fn the_evidence_store_fails_and_hangs() {
                 let record = evidence["record"].as_str().unwrap();
                 assert!(record.len() <= 2_048 && record.contains(id.as_str()), "{record}");
             }
+            // A record that fits is whole and matches its digest; of the large one only the beginning is known.
+            let verified = run(&tenant, &key, &["verify", &ids[0], &ids[1]]);
+            let expected =
+                "Attempts without whole evidence: 1 truncated.\n2 jobs, 2 attempts, 1 with evidence, 0 faults\n";
+            assert_eq!(String::from_utf8(verified.stdout).unwrap(), expected);
         }
         assert_eq!(world.runner.r2_keys().await.unwrap(), Vec::<String>::new());
         world.runner.faults(&Faults::default()).await.unwrap();

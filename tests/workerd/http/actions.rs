@@ -2,8 +2,7 @@
 //! line, and an action whose Workers are killed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use longshore_kit::client::eventually;
@@ -11,6 +10,7 @@ use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 
 use crate::faults::crash::sweep_until_all_end;
+use crate::support::command::run;
 use crate::support::refusal::{ILLEGAL, NOT_FOUND, assert_refused, invalid};
 use crate::support::tenant::{SOON, Tenant, id_of};
 use crate::support::world::{World, alone, block_on, options_in, shared};
@@ -94,23 +94,6 @@ fn an_incident_takes_six_calls() {
         assert!(jobs["data"].as_array().unwrap().iter().all(|job| job["action"] == json!(id)), "{jobs}");
         assert_eq!((tenant.count_jobs().await, tenant.received().len()), (601, 601));
     });
-}
-
-/// The command that this build has made, beside the tests.
-fn longshore() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.join("longshore")
-}
-
-/// Runs a command of `longshore` for a tenant.
-fn run(tenant: &Tenant<'_>, key: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(longshore());
-    command.env_clear().env("LONGSHORE_URL", tenant.world.runner.url()).env("LONGSHORE_KEY", key).args(arguments);
-    command
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}; `cargo build -p longshore-cli` builds it", longshore().display()))
 }
 
 /// The same incident with the command line alone.

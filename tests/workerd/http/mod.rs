@@ -28,4 +28,5 @@ pub(crate) mod routes;
 pub(crate) mod schedules;
 mod status;
 pub(crate) mod tokens;
+mod verify;
 pub(crate) mod wrong_requests;

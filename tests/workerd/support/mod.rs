@@ -1,6 +1,7 @@
 //! Shared helpers: a running Longshore, tenants, and the comparison of the ledger with the receiver.
 
 pub(crate) mod canary;
+pub(crate) mod command;
 pub(crate) mod hostile_kinds;
 pub(crate) mod ledger;
 pub(crate) mod memory;
