@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use longshore::limits::plan::PAID;
 use longshore::limits::{CAUSE_JOBS_COUNTED_MAX, STATUS_CAUSE_JOBS_COUNTED_MAX, STATUS_CAUSES_MAX};
+use longshore::manage::actions::request::ActionRequest;
+use longshore::manage::actions::steps::drive;
+use longshore::manage::actions::{create, read_action};
 use longshore::manage::status::read_status;
 use longshore::model::attempt::Measured;
 use longshore::model::job::JobRef;
@@ -11,7 +14,8 @@ use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::state::{DeadReason, Decision};
 use longshore::run::settle::{Settlement, settle};
 use longshore::run::usage::ModelUsage;
-use longshore_conformance::stand::{measured, place};
+use longshore::wire::invalid::read;
+use longshore_conformance::stand::{measured, operator, place};
 use longshore_kit::client::early_in_a_day;
 use longshore_kit::runner::Runner;
 use serde_json::json;
@@ -95,6 +99,34 @@ async fn fill_dead(runner: &Runner, tenant: &str, count: i64) {
         SELECT ?1, printf('cause_%02d', n), 'webhook', 'orders', 'http_5xx', 'down', 1750000000000, 'open', 4000000000000
         FROM numbers";
     runner.query(causes, vec![json!(tenant)]).await.unwrap();
+}
+
+/// A step of an action costs a row for each job that it changes or creates, and some for its position, its turn, its jobs and its
+/// count, however many jobs it has.
+#[tokio::test]
+async fn a_step_costs_its_jobs_and_six_rows() {
+    on_d1("actions", async |stand, runner| {
+        let mut settings = stand.settings.clone();
+        settings.plan.action_steps = 1;
+        // A replay writes the dead letter and its successor.
+        for (verb, for_each, for_step) in [("replay", 2, 5), ("discard", 1, 6)] {
+            for jobs in [20, 60] {
+                let case = stand.case().await;
+                fill_dead(runner, &case.tenant, jobs).await;
+                let body = json!({"do": verb, "filter": {}});
+                let plan = read::<ActionRequest>(body.to_string().as_bytes(), "#").unwrap().check().unwrap();
+                let row = create(stand, &operator(stand), &case.tenant, &plan).await.unwrap();
+                let ((), written, read) = cost(stand, drive(stand, &settings, row.clone())).await;
+                println!("a {verb} of {jobs} dead letters: {written} rows written, {read} read");
+                assert_eq!(read_action(stand, &case.tenant, &row.id).await.unwrap().done, jobs);
+                assert!(read <= jobs.unsigned_abs() * 40, "{read}");
+                assert_eq!(written, jobs.unsigned_abs() * for_each + for_step, "{verb} of {jobs}");
+                let ((), written, _) = cost(stand, drive(stand, &settings, row)).await;
+                assert_eq!(written, 0, "a repeat");
+            }
+        }
+    })
+    .await;
 }
 
 /// The rows that a status reads are bounded by its limits and not by the table: with 20,000 finished and 5,000 dead jobs it
