@@ -97,8 +97,10 @@ chaos: build ## kill workerd under load: KILLS=200 SEED=7 REPLAYED=10000; PRODUC
 	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) --replayed $(or $(REPLAYED),10000) \
 		$(if $(PRODUCTION),--production)
 
-bench: build ## compare the speed of Longshore with hand-written Workers: ROUNDS=3 SINGLE=1000 BULK=10000 IDLE=6
+bench: build ## compare the speed of Longshore with hand-written Workers: ROUNDS=3 SINGLE=1000 BULK=10000 IDLE=6; GROWTH=1000000 jobs in the table
 	@node tests/bench/run.mjs
+	@echo
+	@GROWTH=$(or $(GROWTH),100000) cargo test -q --workspace --test conformance_d1 -- reads_do_not_grow --nocapture
 
 bench-search: build ## measure embedding, indexing and searching against their targets: CHUNKS="20000 50000"
 	@cargo build -p longshore-tests --bin bench

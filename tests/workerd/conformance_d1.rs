@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod costs;
+mod growth;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,8 +10,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::FutureExt;
 use longshore::limits::plan::PAID;
 use longshore::manage::endpoints::put_endpoint;
-use longshore::manage::filter::JobFilter;
-use longshore::manage::query::{list_dead_letters, list_jobs};
 use longshore::manage::resend::resend;
 use longshore::model::job::JobRef;
 use longshore::model::outcome::Outcome;
@@ -22,7 +21,7 @@ use longshore::schedules::fire::tick;
 use longshore::schedules::manage::put_schedule;
 use longshore::wire::job_queue::JobQueue;
 use longshore_conformance::stand::{measured, operator, place, request};
-use longshore_conformance::{Case, Stand, Store};
+use longshore_conformance::{Stand, Store};
 use longshore_kit::client::early_in_a_minute;
 use longshore_kit::runner::{Options, Runner};
 use longshore_kit::scratch::Scratch;
@@ -315,69 +314,6 @@ async fn no_statement_scans_a_table() {
             }
         }
         assert!(scans.is_empty(), "{scans:#?}");
-    })
-    .await;
-}
-
-/// Inserts finished jobs with one statement per ten thousand; every hundredth is an open dead letter.
-async fn fill(runner: &Runner, tenant: &str, count: i64) {
-    let sql = "WITH RECURSIVE numbers(n) AS (SELECT ?2 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?3)
-        INSERT INTO jobs (tenant, id, state, attempt, run_after, next_check_at, created_at, finished_at, kind, max_attempts,
-          backoff, idempotency_key, key_until, digest, dead_state, dead_reason, log)
-        SELECT ?1, 'job_0001K0' || printf('%022d', n), CASE WHEN n % 100 = 0 THEN 'dead' ELSE 'succeeded' END, 1,
-          1750000000000, CASE WHEN n % 100 = 0 THEN 4000000000000 END, 1750000000000, 1750000000000 + CAST(n AS INTEGER),
-          'webhook', 10, 'fast', 'filled-' || n, 4000000000000, 'digest', CASE WHEN n % 100 = 0 THEN 'open' END,
-          CASE WHEN n % 100 = 0 THEN 'deadline' END, '[{\"started_at\":1,\"lease\":\"x\",\"state\":\"succeeded\"}]'
-        FROM numbers";
-    for from in (0..count).step_by(10_000) {
-        runner.query(sql, vec![json!(tenant), json!(from), json!(count.min(from + 10_000))]).await.unwrap();
-    }
-}
-
-/// Rows read by the hot statements and by pages of lists, for one tenant.
-async fn reads(case: &Case<'_, D1<'_>>) -> Vec<(&'static str, u64)> {
-    let stand = case.stand;
-    let (accepted, _, accept) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
-    let job = accepted.unwrap().job;
-    let (_, _, repeat) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
-    let (_, _, run) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()])).await;
-    let (_, _, again) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, vec![job])).await;
-    let page = async |filter: JobFilter| {
-        let (page, _, read) = cost(stand, list_jobs(stand, &case.tenant, &filter, None, 50)).await;
-        assert!(page.unwrap().rows.len() <= 50);
-        read
-    };
-    let list = page(JobFilter::default()).await;
-    let filtered = page(JobFilter { state: Some("cancelled".into()), ..JobFilter::default() }).await;
-    let (_, _, dead) = cost(stand, list_dead_letters(stand, &case.tenant, &JobFilter::default(), None, 5)).await;
-    let (_, _, sweep) = cost(stand, longshore::sweep::sweep(stand, &stand.settings)).await;
-    vec![
-        ("accept", accept),
-        ("repeated accept", repeat),
-        ("claim and settle", run),
-        ("duplicate hint", again),
-        ("page", list),
-        ("filtered page", filtered),
-        ("dead letters", dead),
-        ("sweep", sweep),
-    ]
-}
-
-/// Checks that rows read grow with the answer and not with the table: the same at 10,000 and at 100,000 finished jobs.
-#[tokio::test]
-async fn reads_do_not_grow_with_the_table() {
-    on_d1("reads", async |stand, runner| {
-        let (small, large) = (stand.case().await, stand.case().await);
-        fill(runner, &small.tenant, 10_000).await;
-        let few = reads(&small).await;
-        fill(runner, &large.tenant, 100_000).await;
-        for ((what, few), (_, many)) in few.into_iter().zip(reads(&large).await) {
-            println!("{what:<20} {few:>6} {many:>6}");
-            assert!(many <= few + 4, "{what}: {few} rows at 10,000 jobs, {many} at 100,000");
-            // A filtered page that finds nothing reads on.
-            let most = if what == "filtered page" { 4_100 } else { 1_100 };
-            assert!(many <= most, "{what}: {many}");
-        }
     })
     .await;
 }

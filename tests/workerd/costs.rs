@@ -17,10 +17,10 @@ use longshore::run::usage::ModelUsage;
 use longshore::wire::invalid::read;
 use longshore_conformance::stand::{measured, operator, place};
 use longshore_kit::client::early_in_a_day;
-use longshore_kit::runner::Runner;
 use serde_json::json;
 
-use crate::{cost, fill, on_d1, success};
+use crate::growth::{fill, fill_dead};
+use crate::{cost, on_d1, success};
 
 /// Usage costs a row per model and flush, and an index entry for the first row of a day.
 #[tokio::test]
@@ -83,22 +83,6 @@ async fn a_failure_costs_three_rows() {
         }
     })
     .await;
-}
-
-/// Inserts dead letters of 25 causes, and a cause for each.
-async fn fill_dead(runner: &Runner, tenant: &str, count: i64) {
-    let jobs = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)
-        INSERT INTO jobs (tenant, id, state, attempt, run_after, next_check_at, created_at, finished_at, kind, max_attempts,
-          backoff, digest, dead_state, dead_reason, cause)
-        SELECT ?1, 'job_0001K1' || printf('%022d', n), 'dead', 1, 1750000000000, 4000000000000, 1750000000000, 1750000000000,
-          'webhook', 10, 'fast', 'digest', 'open', 'attempts_exhausted', printf('cause_%02d', n % 25)
-        FROM numbers";
-    runner.query(jobs, vec![json!(tenant), json!(count)]).await.unwrap();
-    let causes = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < 25)
-        INSERT INTO causes (tenant, id, kind, endpoint, class, text, first_seen, state, check_at)
-        SELECT ?1, printf('cause_%02d', n), 'webhook', 'orders', 'http_5xx', 'down', 1750000000000, 'open', 4000000000000
-        FROM numbers";
-    runner.query(causes, vec![json!(tenant)]).await.unwrap();
 }
 
 /// A step of an action costs a row for each job that it changes or creates, and some for its position, its turn, its jobs and its

@@ -3,8 +3,8 @@
 WITH RECURSIVE held(pair) AS (
   SELECT json_array(?1 ->> 'from', '')
   UNION ALL
-  SELECT (SELECT json_array(j.tenant, j.endpoint) FROM jobs j INDEXED BY jobs_held
-    WHERE j.state = 'held' AND (j.tenant, j.endpoint) > (i.pair ->> 0, i.pair ->> 1) ORDER BY j.tenant, j.endpoint LIMIT 1)
+  SELECT
+-- include: next_held.sql
   FROM held i WHERE i.pair IS NOT NULL AND i.pair ->> 0 <= ?1 ->> 'to'
   LIMIT ?2)
 SELECT json_object('tenant', e.tenant, 'endpoint', e.id, 'paused_reason', e.paused_reason, 'paused_at', e.updated_at,

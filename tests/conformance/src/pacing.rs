@@ -72,7 +72,7 @@ pub async fn a_rate_spaces_the_jobs<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.drive(&case.action(&slow).await, 9).await.done, 0);
 }
 
-/// In a tick with one step, an action that waits for its rate does not take the turn of another.
+/// An action that waits for its rate does not take the turn of another, in a tick with one step.
 pub async fn a_waiting_action_holds_up_no_other<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.dead_jobs(1).await;
