@@ -194,7 +194,15 @@ CREATE TABLE groups (
   cancelled INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   finished_at INTEGER,               -- time when its last job ended; NULL while a job is open
-  PRIMARY KEY (tenant, id)
+  closed_at INTEGER,                 -- when a producer said that no more jobs come; NULL: it is not closed
+  on_finished TEXT CHECK (on_finished IS NULL OR json_valid(on_finished)), -- webhook job to make when all its jobs have ended:
+                                     -- {endpoint, id, digest, traceparent, tracestate, hops}; the time in the id is replaced
+  on_finished_job TEXT,              -- id of that job; NULL: the group has not finished
+  on_finished_error TEXT,            -- reason why it was not made: endpoint_deleted, erasure
+  PRIMARY KEY (tenant, id),
+  CHECK (on_finished IS NULL OR closed_at IS NOT NULL),
+  CHECK (on_finished_job IS NULL OR on_finished IS NOT NULL),
+  CHECK (on_finished_error IS NULL OR on_finished_job IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 -- Groups that retention deletes. An entry is written when a group ends, not for each of its jobs.

@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    actions, api, audit, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search,
-    signature, status, tail, verify, why,
+    actions, api, audit, causes, dead, doctor, endpoints, enqueue, groups, index, jobs, keys, profiles, schedules,
+    search, signature, status, tail, verify, why,
 };
 use crate::context::Global;
 use crate::deploy::{Options, deploy};
@@ -39,6 +39,9 @@ enum Command {
     /// Lists, shows, cancels and repeats jobs.
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// Shows, waits for and closes groups of jobs.
+    #[command(subcommand)]
+    Groups(groups::Command),
     Why(why::Options),
     Verify(verify::Options),
     /// Shows what failed jobs have in common, and says what is dealt with.
@@ -93,6 +96,7 @@ impl Arguments {
         let global = &self.global;
         match self.command {
             Command::Jobs(command) => jobs::run(&global.context()?, &command),
+            Command::Groups(command) => groups::run(&global.context()?, &command),
             Command::Why(options) => why::run(&global.context()?, &options),
             Command::Verify(options) => verify::run(&global.context()?, &options),
             Command::Causes(command) => causes::run(&global.context()?, &command),

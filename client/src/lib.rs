@@ -22,7 +22,7 @@ pub use status::{
 };
 pub use types::{
     AcceptedJob, Action, ActionOutcomes, ActionPreview, Attempt, AttemptEvidence, BatchResult, Canary, Cause,
-    CauseJobs, Counted, CreatedKey, DeadLetter, Endpoint, EndpointJobs, Evidence, EvidenceCall, EvidenceMessage,
-    Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary, Occurrence, Readiness, Schedule,
-    SearchHit, SearchResult, Secrets, SelectedJobs, Tally,
+    CauseJobs, Counted, CreatedKey, DeadLetter, Endpoint, EndpointJobs, Evidence, EvidenceCall, EvidenceMessage, Group,
+    Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary, Occurrence, OnFinished, Readiness,
+    Schedule, SearchHit, SearchResult, Secrets, SelectedJobs, Tally,
 };

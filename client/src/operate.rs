@@ -8,7 +8,9 @@ use crate::answer::{Answer, Listed, Reply};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::request::Request;
-use crate::types::{Action, ActionPreview, Attempt, BatchResult, Cause, DeadLetter, Evidence, Job, LinesSummary};
+use crate::types::{
+    Action, ActionPreview, Attempt, BatchResult, Cause, DeadLetter, Evidence, Group, Job, LinesSummary,
+};
 
 /// Maximum number of items of a page.
 const PAGE_MAX: usize = 100;
@@ -104,6 +106,26 @@ impl Client {
     /// Any [`ClientError`].
     pub fn resend(&self, id: &str, key: Option<&str>) -> Result<Answer<Job>, ClientError> {
         self.ask(&Request::new("POST", &["v1", "jobs", id, "resend"]).idempotency_key(key))
+    }
+
+    /// Reads a group; with `wait` the answer waits until no job of it is open, for this number of seconds, at most 30.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn group(&self, id: &str, wait: Option<u64>) -> Result<Answer<Group>, ClientError> {
+        self.ask(&Request::new("GET", &["v1", "groups", id]).parameter("wait", wait))
+    }
+
+    /// Closes a group, with the endpoint of a webhook for its end if there is one.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn close_group(&self, id: &str, on_finished: Option<&str>) -> Result<Answer<Group>, ClientError> {
+        let request = Request::new("POST", &["v1", "groups", id, "close"]);
+        self.ask(&match on_finished {
+            Some(endpoint) => request.json(&json!({ "on_finished": { "endpoint": endpoint } })),
+            None => request,
+        })
     }
 
     /// Reads a cause of failures.

@@ -10,8 +10,10 @@ use serde_json::value::RawValue;
 use crate::error::Problem;
 
 mod actions;
+mod groups;
 
 pub use actions::*;
+pub use groups::*;
 
 /// A job.
 #[derive(Debug, Clone, Deserialize)]

@@ -26,6 +26,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::ReadEvidence => read::read_evidence(context, proof).await,
         Op::ReadVectors => read::read_vectors(context, proof).await,
         Op::ReadGroup => groups::read(context, proof).await,
+        Op::CloseGroup => groups::close(context, proof).await,
         Op::ListDeadLetters => read::list_dead_letters(context, proof).await,
         Op::ReadDeadLetter => read::read_dead_letter(context, proof).await,
         Op::CancelJob => operate::cancel(context, proof).await,

@@ -21,6 +21,7 @@ pub enum Operation {
     CompleteJob,
     FailJob,
     ReadGroup,
+    CloseGroup,
     ListDeadLetters,
     ReadDeadLetter,
     ReplayDeadLetter,
@@ -176,7 +177,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 70] = [
+pub const ROUTES: [Route; 71] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -190,6 +191,7 @@ pub const ROUTES: [Route; 70] = [
     route("POST", "/v1/jobs/{id}/complete", Op::CompleteJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/{id}/fail", Op::FailJob, Scope::JobsWrite),
     route("GET", "/v1/groups/{id}", Op::ReadGroup, Scope::JobsRead),
+    route("POST", "/v1/groups/{id}/close", Op::CloseGroup, Scope::JobsWrite),
     route("GET", "/v1/dead-letters", Op::ListDeadLetters, Scope::JobsRead),
     route("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Scope::JobsRead),
     route("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Scope::Operate),

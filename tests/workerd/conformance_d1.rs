@@ -10,8 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::FutureExt;
 use longshore::limits::plan::PAID;
 use longshore::manage::endpoints::put_endpoint;
+use longshore::manage::groups::close_group;
 use longshore::manage::resend::resend;
 use longshore::model::job::JobRef;
+use longshore::model::origin::Origin;
 use longshore::model::outcome::Outcome;
 use longshore::model::state::Decision;
 use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
@@ -189,6 +191,17 @@ async fn a_group_costs_a_row_for_each_batch_and_flush() {
         // Another row is the index entry of the finished group.
         println!("50 grouped jobs in one flush: {written} rows");
         assert_eq!(written, 102, "claims and settlements");
+        // The groups have ended: the close, the job, and its id in the group's row.
+        case.endpoint("done").await;
+        for (on_finished, expected) in [(Some("done"), 3), (None, 0)] {
+            let body = json!({"on_finished": on_finished.map(|endpoint| json!({"endpoint": endpoint}))});
+            let (request, origin) = (serde_json::from_value(body).unwrap(), Origin::default());
+            let closing = close_group(stand, &case.tenant, "import", &request, &origin);
+            let (closed, written, read) = cost(stand, closing).await;
+            assert!(closed.unwrap().0.made_job().is_some());
+            println!("a close: {written} rows written, {read} read");
+            assert_eq!(written, expected, "a close, and its repeat");
+        }
     })
     .await;
 }

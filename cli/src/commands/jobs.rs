@@ -146,13 +146,17 @@ fn fields(job: &Job) -> Vec<Field> {
     ]
 }
 
+/// Returns the seconds for which the next request waits.
+pub(crate) fn wait_seconds(deadline: Deadline) -> u64 {
+    // The last second counts as one.
+    let seconds = deadline.left().as_millis().div_ceil(1_000).min(u128::from(WAIT_SECONDS_MAX));
+    u64::try_from(seconds).unwrap_or(WAIT_SECONDS_MAX)
+}
+
 /// Waits for one job and shows it. The exit code is 0 only if it succeeded.
 fn wait(context: &Context, id: &str, deadline: Deadline) -> Result<u8, Failure> {
     loop {
-        // The last second counts as one.
-        let seconds = deadline.left().as_millis().div_ceil(1_000).min(u128::from(WAIT_SECONDS_MAX));
-        let seconds = u64::try_from(seconds).unwrap_or(WAIT_SECONDS_MAX);
-        let job = repeat(|| context.client().job(id, Some(seconds)))?;
+        let job = repeat(|| context.client().job(id, Some(wait_seconds(deadline))))?;
         if job.value.state.is_terminal() {
             show(context, &job)?;
             return Ok(if job.value.state == State::Succeeded { DONE } else { REFUSED });

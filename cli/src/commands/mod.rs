@@ -11,6 +11,7 @@ pub(crate) mod endpoints;
 pub(crate) mod enqueue;
 pub(crate) mod filter;
 pub(crate) mod findings;
+pub(crate) mod groups;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod index;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod enqueue;
+mod groups;
 mod output;
 mod profiles;
 mod requests;

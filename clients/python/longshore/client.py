@@ -98,6 +98,11 @@ class Longshore:
             raise TimeoutError(f"{id} still has open jobs ({group.open_}) after {timeout} s.")
         return group
 
+    def close_group(self, id: str, *, on_finished: str | None = None) -> Group:
+        """Says that no more jobs of a group come. The endpoint `on_finished` gets one webhook when all have ended."""
+        body = {} if on_finished is None else {"on_finished": {"endpoint": on_finished}}
+        return Group.from_dict(repeat(lambda: self._ask("POST", f"/v1/groups/{id}/close", json=body)).json())
+
     def _until_ended(self, path: str, timeout: float) -> dict[str, Any]:
         """Reads with `wait` until the end, or until the time is over."""
         end = time.monotonic() + timeout

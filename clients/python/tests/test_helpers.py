@@ -177,6 +177,9 @@ def test_a_group_is_waited_for() -> None:
         for number in (1, 2):
             longshore.enqueue(kind="webhook", endpoint="grouped", payload={"body": number}, group="pair")
         group = longshore.wait_group("pair")
+        closed = longshore.close_group("pair", on_finished="grouped")
+        assert closed.finished and closed.on_finished and closed.on_finished.job
+        assert longshore.wait(closed.on_finished.job).state.value == "succeeded"
     assert (group.total, group.succeeded, group.open_) == (2, 2, 0)
     job = later(1)
     job["group"] = "pair"

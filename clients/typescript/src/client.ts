@@ -111,6 +111,12 @@ export class Longshore {
       unwrap(await this.raw.GET("/v1/groups/{id}", { params: { path: { id }, query: { wait } } }));
     return untilEnded(read, timeoutSeconds, (group) => `${id} still has open jobs (${group.open})`);
   }
+
+  /** Closes a group: no more jobs come. When all its jobs have ended, `onFinished` gets one webhook; it is an endpoint. */
+  async closeGroup(id: string, { onFinished }: { onFinished?: string } = {}): Promise<Group> {
+    const body = onFinished === undefined ? {} : { on_finished: { endpoint: onFinished } };
+    return repeat(async () => unwrap(await this.raw.POST("/v1/groups/{id}/close", { params: { path: { id } }, body })));
+  }
 }
 
 /** Reads with `wait` until the end, or until the time is over. */

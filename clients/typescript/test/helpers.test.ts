@@ -148,6 +148,9 @@ test("a group is waited for", async () => {
   await longshore.enqueue(job);
   const { total, succeeded, open } = await longshore.waitGroup("pair");
   assert.deepEqual([total, succeeded, open], [2, 2, 0]);
+  const closed = await longshore.closeGroup("pair", { onFinished: "grouped" });
+  assert.deepEqual([closed.finished, closed.on_finished?.endpoint], [true, "grouped"]);
+  assert.equal((await longshore.wait(closed.on_finished?.job ?? "")).state, "succeeded");
   await longshore.enqueue({ ...later(0), group: "pair" });
   await assert.rejects(longshore.waitGroup("pair", { timeoutSeconds: 1 }), {
     name: "TimeoutError",

@@ -47,6 +47,10 @@ pub(super) fn failures() -> Vec<(&'static str, Value)> {
     vec![("retry", json!({"message": "The converter is out of memory.", "retry_after_seconds": 60, "attempt": 1}))]
 }
 
+pub(super) fn closed_groups() -> Vec<(&'static str, Value)> {
+    vec![("webhook", json!({"on_finished": {"endpoint": "orders"}}))]
+}
+
 pub(super) fn batch() -> Vec<(&'static str, Value)> {
     vec![("two", json!({"jobs": jobs().into_iter().map(|(_, job)| job).collect::<Vec<_>>()}))]
 }

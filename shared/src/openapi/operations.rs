@@ -81,6 +81,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::CompleteJob => jobs::complete_job(),
         Op::FailJob => jobs::fail_job(),
         Op::ReadGroup => jobs::read_group(),
+        Op::CloseGroup => jobs::close_group(),
         Op::ListDeadLetters => jobs::list_dead_letters(),
         Op::ReadDeadLetter => jobs::read_dead_letter(),
         Op::ReplayDeadLetter => jobs::replay_dead_letter(),

@@ -26,7 +26,7 @@ use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::model::result::{JobResult, ResultError};
 use crate::model::state::{Situation, State, decide, dies_in};
 use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
-use crate::run::settle::{JobPlace, Settlement, ms_rounded_up, settle};
+use crate::run::settle::{JobPlace, Settlement, ms_rounded_up, settle, settle_with_hints};
 use crate::settings::Settings;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::{batch, json_param, rows_as, sql};
@@ -215,7 +215,7 @@ async fn read_running<W: Database + Clock>(
 }
 
 /// Ends the running attempt, either before its own answer is settled or after it was deferred. Returns the job after
-/// that, and the hint of its retry.
+/// that, and the hint of its retry, or of the webhook job of its group if that has finished.
 ///
 /// Safe to repeat: the lease token and the attempt number guard the write, as in every settlement, and a repeated call
 /// is recognised by what the first one recorded. The first read fixes the attempt number, so no other attempt is ended.
@@ -241,9 +241,11 @@ pub async fn complete<W: Database + Clock>(
         attempt = Some(running.attempt);
         let mut settlement = running.end(settings, outcome.clone(), fold(world.random()));
         settlement.entry.ended_by = Some(EndedBy::Completion);
-        let settled = settle(world, running.token(), &settings.plan, std::slice::from_ref(&settlement)).await;
-        if !settled.map_err(|error| unavailable(&error))?.is_empty() {
-            return Ok((read_job(world, job).await?, settlement.hint()));
+        let settled =
+            settle_with_hints(world, running.token(), &settings.plan, std::slice::from_ref(&settlement)).await;
+        let (settled, mut hints) = settled.map_err(|error| unavailable(&error))?;
+        if !settled.is_empty() {
+            return Ok((read_job(world, job).await?, settlement.hint().or_else(|| hints.pop())));
         }
         // Lost the race to the same call, whose answer was lost, to another outcome, or to a new lease of the same
         // attempt.

@@ -4,10 +4,11 @@
 use crate::limits::EVIDENCE_PUT_MS;
 use crate::model::attempt::EvidenceRef;
 use crate::model::evidence::{Pack, inline, pack_key};
+use crate::model::hint::Hint;
 use crate::model::job::JobRef;
 use crate::ports::{DatabaseError, World};
 use crate::run::attempt::FinishedAttempt;
-use crate::run::settle::{Settlement, add_late_outcomes, settle};
+use crate::run::settle::{Settlement, add_late_outcomes, settle_with_hints};
 use crate::settings::Settings;
 use crate::store::notify::send_hints;
 use crate::store::within;
@@ -33,7 +34,7 @@ pub struct Flushed {
 /// 2. Settlement: guarded by the token and the attempt number. If it fails, the evidence can still be found by its
 ///    token.
 /// 3. Late outcomes of tasks that a completion settled: guarded by the entry's token, added once.
-/// 4. Hints: a lost hint only adds latency, because the sweep checks every retry.
+/// 4. Hints of retries and of webhooks of finished groups: a lost hint only adds latency, because the sweep checks every retry.
 pub async fn flush<W: World>(
     world: &W,
     settings: &Settings,
@@ -42,9 +43,11 @@ pub async fn flush<W: World>(
     finished: Vec<FinishedAttempt>,
 ) -> Flushed {
     let settlements = put_evidence(world, token, n, finished).await;
-    let flushed = record_outcomes(world, settings, token, &settlements).await;
+    let mut hints = Vec::new();
+    let flushed = record_outcomes(world, settings, token, &settlements, &mut hints).await;
     if flushed.limit.is_none() {
-        send_hints(world, settings, settlements.iter().filter_map(Settlement::hint).collect()).await;
+        hints.extend(settlements.iter().filter_map(Settlement::hint));
+        send_hints(world, settings, hints).await;
     }
     flushed
 }
@@ -80,9 +83,17 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
     finished.into_iter().zip(places).map(place).collect()
 }
 
-async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, settlements: &[Settlement]) -> Flushed {
-    match settle(world, token, &settings.plan, settlements).await {
-        Ok(jobs) => {
+/// Settles the attempts, and adds the hints of the webhook jobs of groups that finish.
+async fn record_outcomes<W: World>(
+    world: &W,
+    settings: &Settings,
+    token: &str,
+    settlements: &[Settlement],
+    hints: &mut Vec<Hint>,
+) -> Flushed {
+    match settle_with_hints(world, token, &settings.plan, settlements).await {
+        Ok((jobs, made)) => {
+            hints.extend(made);
             add_late(world, token, settlements, &jobs).await;
             Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), ..Flushed::default() }
         }
@@ -95,8 +106,9 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
         Err(DatabaseError::Refused(_)) if settlements.len() > 1 => {
             let mut flushed = Flushed::default();
             for (done, settlement) in settlements.iter().enumerate() {
-                match settle(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
-                    Ok(jobs) => {
+                match settle_with_hints(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
+                    Ok((jobs, made)) => {
+                        hints.extend(made);
                         add_late(world, token, std::slice::from_ref(settlement), &jobs).await;
                         flushed.settled += jobs.len();
                     }

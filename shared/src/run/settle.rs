@@ -19,7 +19,7 @@ use crate::model::result::ResultError;
 use crate::model::state::{DeadReason, Decision, State};
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::run::usage::ModelUsage;
-use crate::store::counted::batch_counting_ends;
+use crate::store::counted::{Ended, batch_counting_ends};
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::wire::job_queue::JobQueue;
 
@@ -214,16 +214,29 @@ pub async fn settle<W: Database + Clock>(
     plan: &Plan,
     settlements: &[Settlement],
 ) -> Result<Vec<JobRef>, DatabaseError> {
+    settle_with_hints(world, token, plan, settlements).await.map(|(settled, _)| settled)
+}
+
+/// Records a flush like [`settle`]. Also returns the hints of the webhook jobs of groups that it finished.
+///
+/// # Errors
+/// As [`settle`].
+pub(crate) async fn settle_with_hints<W: Database + Clock>(
+    world: &W,
+    token: &str,
+    plan: &Plan,
+    settlements: &[Settlement],
+) -> Result<(Vec<JobRef>, Vec<Hint>), DatabaseError> {
     let statements = statements(token, plan, settlements);
     // A job to be retried counts too, because a requested cancel ends it.
     let may_end = |settlement: &&Settlement| settlement.counted && settlement.state != State::Running;
     let counted: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
-    let answers = if counted.is_empty() {
-        batch(world, &statements).await?
+    let Ended { answers, hints } = if counted.is_empty() {
+        Ended { answers: batch(world, &statements).await?, ..Ended::default() }
     } else {
         batch_counting_ends(world, &counted, statements).await?
     };
-    rows_as(answers.last().unwrap_or(&Vec::new()))
+    Ok((rows_as(answers.last().unwrap_or(&Vec::new()))?, hints))
 }
 
 /// Fields of a log entry that a late outcome adds.

@@ -19,6 +19,7 @@ use crate::model::evidence::{overwrite_lines, overwrite_range, pack_prefix};
 use crate::model::job::{JobRef, first_id_at};
 use crate::ports::{DatabaseError, Statement, World};
 use crate::settings::Settings;
+use crate::store::counted::finishing;
 use crate::store::secrets::erasing;
 use crate::store::{batch, first_as, json_param, objects, rows_as, sql, within};
 use crate::wire::idempotency::sha256;
@@ -207,8 +208,11 @@ async fn record<W: World>(
         sql!("count_erased", jobs.clone()),
         sql!("uncount_erased", jobs.clone()),
         sql!("erase_empty_groups", jobs.clone()),
-        sql!("erase_jobs", jobs),
     ];
+    let removed: Vec<_> = leaving.iter().map(|(id, _)| (&erasure.tenant, id)).collect();
+    statements.extend(finishing(&json_param(&removed)));
+    let erased = statements.len();
+    statements.push(sql!("erase_jobs", jobs));
     let begun = work.begun.as_ref().map(|(id, ..)| id);
     let staying = work.staying.iter().chain(begun).map(|id| (&erasure.tenant, id));
     let staying: Vec<_> = staying.collect();
@@ -221,7 +225,7 @@ async fn record<W: World>(
     }
     statements.extend(moves(erasure, step));
     let answers = batch(world, &statements).await?;
-    Ok(answers.get(3).map_or(0, Vec::len))
+    Ok(answers.get(erased).map_or(0, Vec::len))
 }
 
 /// Returns the statements that advance the round. At the end of a round without jobs they finish the erasure.

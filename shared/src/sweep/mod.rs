@@ -294,7 +294,7 @@ async fn dispatch<W: World>(
         json!({"redispatch_backoff_ms": REDISPATCH_BACKOFF_MS, "redispatch_backoff_ms_max": REDISPATCH_BACKOFF_MS_MAX});
     let mut statements = end_late(settings, jobs);
     statements.push(sql!("dispatch", json_param(&jobs), json_param(&backoff)));
-    let answers = batch_counting_ends(world, jobs, statements).await?;
+    let answers = batch_counting_ends(world, jobs, statements).await?.answers;
     let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
     let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, JobQueue::of(kind));
     Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())

@@ -100,8 +100,13 @@ impl Problem {
 
     /// Returns the problem of an endpoint that does not exist.
     pub fn unknown_endpoint(name: &str) -> Problem {
+        Problem::unknown_endpoint_at("#/endpoint", name)
+    }
+
+    /// Returns the problem of an endpoint that does not exist, named in the field at `pointer`.
+    pub fn unknown_endpoint_at(pointer: &str, name: &str) -> Problem {
         let detail = format!("Unknown endpoint {}; create it with `PUT /v1/endpoints/{{id}}`", quoted(name));
-        Problem::InvalidRequest(vec![InvalidField::new("#/endpoint", "unknown-endpoint", detail)])
+        Problem::InvalidRequest(vec![InvalidField::new(pointer, "unknown-endpoint", detail)])
     }
 
     /// Returns the problem of a value that is too long. `what` begins the sentence.

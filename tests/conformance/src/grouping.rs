@@ -17,29 +17,31 @@ use serde_json::{Value, json};
 
 use super::stand::{Case, DEAD_LETTER, Stand, Store, measured, operator, place, request};
 
-fn of(group: &str) -> Value {
+/// Returns a request for a job of a group.
+pub(crate) fn of(group: &str) -> Value {
     request(json!({"group": group}))
 }
 
 impl<S: Store> Case<'_, S> {
-    async fn group(&self, id: &str) -> GroupRow {
+    /// Reads a group.
+    pub(crate) async fn group(&self, id: &str) -> GroupRow {
         read_group(self.stand, &self.tenant, id).await.unwrap()
     }
 
     /// Returns `total, succeeded, dead, replayed, cancelled`, and true if the group has finished.
-    async fn counts(&self, id: &str) -> ([u64; 5], bool) {
+    pub(crate) async fn counts(&self, id: &str) -> ([u64; 5], bool) {
         let row = self.group(id).await;
         ([row.total, row.succeeded, row.dead, row.replayed, row.cancelled], row.finished_at.is_some())
     }
 
     /// Accepts jobs of one group.
-    async fn grouped(&self, id: &str, count: usize) -> Vec<JobRef> {
+    pub(crate) async fn grouped(&self, id: &str, count: usize) -> Vec<JobRef> {
         let answers = self.accept(&vec![(of(id), None); count]).await.unwrap();
         answers.into_iter().map(|answer| answer.unwrap().job).collect()
     }
 
     /// Claims jobs and settles each with its decision, twice, as after a lost answer.
-    async fn settle_twice(&self, decisions: &[(&JobRef, Decision)]) {
+    pub(crate) async fn settle_twice(&self, decisions: &[(&JobRef, Decision)]) {
         let token = self.stand.token();
         let jobs: Vec<_> = decisions.iter().map(|(job, _)| *job).collect();
         self.claim(&token, &jobs, false).await;

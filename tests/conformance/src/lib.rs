@@ -11,6 +11,7 @@ pub mod audit_lists;
 pub mod auditing;
 pub mod causes;
 pub mod claiming;
+pub mod closing;
 pub mod completing;
 pub mod erasing;
 pub mod finding;
@@ -107,6 +108,9 @@ macro_rules! for_each_case {
             secrets: an_endpoint_keeps_its_secret, a_rotation_keeps_two_secrets, a_deleted_endpoint_loses_its_secret,
                 a_default_secret_is_made_once, secrets_are_erased_with_their_tenant;
             restoring: another_epoch_changes_nothing, another_epoch_makes_no_secret, a_restore_is_confirmed_once;
+            closing: a_closed_group_makes_one_job, a_finished_group_sends_a_hint, a_group_is_closed_after_its_end,
+                an_empty_group_finishes_when_it_is_closed, a_close_races_the_last_job, a_reopened_group_makes_no_second_job,
+                a_sweep_finishes_a_closed_group, an_erasure_finishes_a_closed_group, a_group_shows_why_it_made_no_job;
             grouping: a_group_counts_each_job_once, ended_jobs_are_counted_by_state, jobs_ended_by_the_sweep_count;
             indexing: a_document_is_found, unchanged_chunks_are_not_rewritten, the_last_accepted_document_wins,
                 segments_follow_their_chunks, a_dropped_index_is_deleted_in_steps, an_erased_tenant_has_no_index,

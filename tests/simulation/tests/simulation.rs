@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use longshore_simulation::sim::bugs::{self, actions, causes, completions, pairs, recall, successors};
+use longshore_simulation::sim::bugs::{self, actions, causes, completions, groups, pairs, recall, successors};
 use longshore_simulation::sim::engine::runner::play_all;
 use longshore_simulation::sim::{Narrow, Play, reset_index, run, writes};
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
@@ -34,7 +34,7 @@ fn every_schedule_keeps_the_invariants() {
 }
 
 /// Events that thousands of schedules must reach; otherwise they do not go deep enough.
-const MUST_REACH: [&str; 52] = [
+const MUST_REACH: [&str; 54] = [
     "a bulk request",
     "an export that ended",
     "accept",
@@ -57,6 +57,8 @@ const MUST_REACH: [&str; 52] = [
     "replay",
     "insert_successor",
     "discard",
+    "a close",
+    "a close after the end",
     "an action that is done",
     "an action of several steps",
     "an action that is aborted",
@@ -113,7 +115,7 @@ fn two_jobs_with_the_same_texts_share_a_call() {
 #[test]
 fn planted_bugs_are_found() {
     // Planted bugs panic in threads of the search; a bug that is not found is reported below.
-    assert_eq!(recall::find_all(&[bugs::ALL, successors::ALL], 8_000), 0);
+    assert_eq!(recall::find_all(&[bugs::ALL, groups::ALL, successors::ALL], 8_000), 0);
 }
 
 /// The guards of completions and of late outcomes: every bug planted in them must be found.

@@ -85,7 +85,8 @@ fn each_line_is_accepted_or_refused_by_itself() {
         assert_eq!(tenant.count_jobs().await, 9_994);
         let group = tenant.read("/v1/groups/import").await;
         let counts = json!({"id": "import", "tenant": tenant.name, "total": 9_994, "open": 9_994, "succeeded": 0, "dead": 0,
-            "replayed": 0, "cancelled": 0, "created_at": group["created_at"], "finished_at": null});
+            "replayed": 0, "cancelled": 0, "created_at": group["created_at"], "finished_at": null, "closed_at": null,
+            "finished": false, "on_finished": null});
         assert_eq!(group, counts);
     });
 }
@@ -289,6 +290,40 @@ fn a_group_is_followed_to_its_end() {
             (count(&group) == [32, 0, 30, 1, 1]).then_some(())
         });
         assert!(ended.await.is_some(), "{}", tenant.read("/v1/groups/nightly").await);
+    });
+}
+
+/// A closed group sends one signed webhook when its last job has ended, and none when a later job ends.
+#[test]
+fn a_closed_group_sends_one_webhook() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        tenant.endpoint("done", "/ok", json!({})).await;
+        let mut job = tenant.webhook("/ok");
+        (job["delay_seconds"], job["group"]) = (json!(2), json!("nightly"));
+        let jobs = tenant.accept_all(&vec![job.clone(); 3]).await;
+        let close = json!({"on_finished": {"endpoint": "done"}});
+        let mut on_finished = json!({"endpoint": "done", "job": null, "error": null});
+        for _ in 0..2 {
+            let closed = tenant.api.post("/v1/groups/nightly/close", &close).await.unwrap();
+            assert_eq!((closed.status, &closed.body["on_finished"]), (200, &on_finished), "{}", closed.body);
+        }
+        for id in &jobs {
+            tenant.ended(id).await;
+        }
+        let made = tenant.read("/v1/groups/nightly").await["on_finished"]["job"].clone();
+        assert_eq!(tenant.ended(made.as_str().unwrap()).await["state"], "succeeded");
+        on_finished["job"] = made;
+        let late = tenant.accept(&job).await;
+        assert_eq!(tenant.read("/v1/groups/nightly").await["finished"], false);
+        tenant.ended(&late).await;
+        let group = tenant.read("/v1/groups/nightly").await;
+        assert_eq!((&group["finished"], &group["on_finished"]), (&json!(true), &on_finished));
+        let events = tenant.received().into_iter().map(|request| serde_json::from_slice(&request.body).unwrap());
+        let events: Vec<Value> = events.filter(|body: &Value| body["type"] == "longshore.group.finished").collect();
+        let [event] = &events[..] else { panic!("one webhook: {events:?}") };
+        let data = json!({"group": "nightly", "total": 3, "succeeded": 3, "dead": 0, "replayed": 0, "cancelled": 0});
+        assert_eq!(event["data"], data);
     });
 }
 

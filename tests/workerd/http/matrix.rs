@@ -76,7 +76,7 @@ impl Caller {
         match (route.operation(), route.method) {
             (Some(Op::CreateJob | Op::Actions(ActionOperation::CreateAction)), _) => 202,
             (Some(Op::CreateKey), _) => 201,
-            (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::PutQuota), _) => 200,
+            _ if route.creates_resource() => 200,
             (Some(Op::Search), _) | (_, "GET") if !self.is_stranger() => 200,
             _ if route.names_resource() => 404,
             _ => 200,
@@ -117,7 +117,7 @@ impl Things {
         // The longest prefix comes first.
         let real = self.0.iter().rev().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
         match (route.operation(), route.method) {
-            (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex), _) => "another".to_owned(),
+            (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::CloseGroup), _) => "another".to_owned(),
             (_, "GET") => real.unwrap_or_default(),
             _ if caller.expected(route) == 404 && !caller.is_stranger() => "nothing".to_owned(),
             _ => real.unwrap_or_default(),

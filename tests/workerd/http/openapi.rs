@@ -129,7 +129,6 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
     seen.refused(&world.anyone, route, "", &nothing, 401).await;
     seen.refused(other, route, "", &nothing, 403).await;
     seen.refused(all, route, "?tenant=a%20b", &nothing, 400).await;
-    let is_put = route.method == "PUT";
     // Their bodies are required, and checked before the resource is looked up.
     let required = match route.operation() {
         Some(Op::Search) => r#"{"query": "words"}"#,
@@ -139,7 +138,7 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
     if !required.is_empty() {
         let request = Request { media: "application/json", body: required, ..nothing };
         seen.refused(all, route, "?tenant=unknown", &request, 404).await;
-    } else if route.names_resource() && !is_put {
+    } else if route.names_resource() && !route.creates_resource() {
         seen.refused(all, route, "?tenant=unknown", &nothing, 404).await;
     }
     let operation = seen.document.operation(route.method, route.path).clone();
@@ -252,6 +251,9 @@ fn every_example_of_a_request_is_accepted() {
             tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
             let to_orders = json!({"kind": "webhook", "endpoint": "orders", "payload": {}});
             let dead = id_of(&tenant.complete(&to_orders).await);
+            let mut grouped = to_orders.clone();
+            grouped["group"] = json!("example");
+            tenant.accept(&grouped).await;
             let other = id_of(&tenant.complete(&to_orders).await);
             let (parked, overtaken) = (deferred_job(&tenant).await, deferred_job(&tenant).await);
             let cause = tenant.cause_of(&dead).await;

@@ -10,6 +10,8 @@ pub(crate) trait RouteExt {
     fn path_of(&self, id: &str) -> String;
     /// Returns true if the path names one resource.
     fn names_resource(&self) -> bool;
+    /// Returns true if it creates the resource that its path names.
+    fn creates_resource(&self) -> bool;
     /// Returns true if it acts on the whole installation, which requires a key for all tenants.
     fn is_for_all_tenants(&self) -> bool;
     /// Returns true if it manages keys: of one tenant or of all, and for `ROOT_TOKEN` too.
@@ -25,6 +27,10 @@ impl RouteExt for Route {
 
     fn names_resource(&self) -> bool {
         ["{id}", "{name}"].iter().any(|placeholder| self.path.contains(placeholder))
+    }
+
+    fn creates_resource(&self) -> bool {
+        self.method == "PUT" || self.operation() == Some(Op::CloseGroup)
     }
 
     fn is_for_all_tenants(&self) -> bool {

@@ -298,7 +298,7 @@ async fn replay_all<W: World>(world: &W, step: &Step<'_>) -> Result<Moved, Datab
         .collect();
     let new: Vec<_> = successors.iter().map(Successor::job).collect();
     let dead: Vec<_> = step.found.iter().map(|job| job_ref(row, &job.0)).collect();
-    let answers = batch_counting(world, &new, &dead, statements).await?;
+    let answers = batch_counting(world, &new, &dead, statements).await?.answers;
     Ok(moved_row(&answers)?.map(|row| (row, ids)))
 }
 
@@ -319,7 +319,7 @@ async fn change_all<W: World>(world: &W, settings: &Settings, step: &Step<'_>) -
     };
     let statements = [change].into_iter().chain(ending(step, &list, "id", world.now_ms())).collect();
     let jobs: Vec<_> = step.found.iter().map(|job| job_ref(row, &job.0)).collect();
-    let answers = batch_counting(world, &jobs, &jobs, statements).await?;
+    let answers = batch_counting(world, &jobs, &jobs, statements).await?.answers;
     let ids = items.into_iter().map(|item| Some(item.id)).collect();
     Ok(moved_row(&answers)?.map(|row| (row, ids)))
 }

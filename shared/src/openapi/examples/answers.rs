@@ -129,7 +129,7 @@ pub(in crate::openapi) fn group() -> Value {
 fn group_row() -> Value {
     json!({
         "tenant": "acme", "id": "import", "total": 1_000, "succeeded": 996, "dead": 3, "replayed": 1, "cancelled": 0,
-        "created_at": AT, "finished_at": AT + 8_000,
+        "created_at": AT, "finished_at": AT + 8_000, "closed_at": AT + 2_000, "on_finished": "orders", "on_finished_job": JOB,
     })
 }
 

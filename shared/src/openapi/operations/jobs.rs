@@ -6,7 +6,7 @@ use crate::accept::batch::NewJobs;
 use crate::accept::request::JobRequest;
 use crate::accept::results::BatchAnswer;
 use crate::manage::filter::{DEAD_LETTER_FILTERS, METADATA_PREFIX};
-use crate::manage::groups::Group;
+use crate::manage::groups::{CloseGroup, Group};
 use crate::manage::operate::{Discard, Replay};
 use crate::model::attempt::Attempt;
 use crate::model::dead_letter::DeadLetter;
@@ -178,6 +178,24 @@ pub(super) fn read_group() -> OperationDoc {
         "The group.",
         examples::group(),
     )
+}
+
+pub(super) fn close_group() -> OperationDoc {
+    let description = "Says that no more jobs come. The group is `finished` when it is closed and all its jobs have \
+                       ended. With `on_finished`, one webhook job is then made in the same transaction, with an event of \
+                       the type `longshore.group.finished` that has the counts. A group without jobs finishes at once. \
+                       Idempotent: the first call decides. Jobs that are accepted later, and replays, reopen the group, \
+                       but no second webhook is sent.";
+    describe(JOBS, "Closes a group", description)
+        .takes(&["traceparent", "tracestate", "Longshore-Hops"])
+        .of_tenant()
+        .creates()
+        .may_read::<CloseGroup>(examples::closed_groups())
+        .answers::<Group<'_>>(200, "The group after the request.", examples::group())
+        .refuses([
+            illegal("Group `import` was closed without `on_finished`, which cannot be added"),
+            Problem::LoopDetected,
+        ])
 }
 
 pub(super) fn list_dead_letters() -> OperationDoc {

@@ -3,6 +3,7 @@
 pub(crate) mod bulk;
 pub(crate) mod bulk_operators;
 pub(crate) mod clients;
+pub(crate) mod closers;
 pub(crate) mod completers;
 pub(crate) mod consumers;
 pub(crate) mod erasers;

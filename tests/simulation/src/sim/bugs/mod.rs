@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod causes;
 pub mod completions;
+pub mod groups;
 pub mod pairs;
 pub mod recall;
 pub mod sabotage;
@@ -21,7 +22,7 @@ const fn switch(name: &'static str, switch: Switch) -> Bug {
 
 /// Every planted bug.
 fn every() -> impl Iterator<Item = &'static Bug> {
-    [ALL, RARE, SPARE, successors::ALL, completions::ALL, completions::SPARE, causes::ALL, actions::ALL]
+    [ALL, RARE, SPARE, successors::ALL, completions::ALL, completions::SPARE, causes::ALL, actions::ALL, groups::ALL]
         .into_iter()
         .flatten()
 }
@@ -246,10 +247,6 @@ pub static ALL: &[Bug] = &[
     edit("a claim for another epoch", &[("claim", "?3 ->> 'epoch' = coalesce(", "0 <= coalesce(")]),
     edit("a quota that counts a repeat", &[("count_quota", "?3 * (", "max(0, ?3) * (")]),
     edit("a quota without effect", &[("accept", "AND q.jobs >= q.jobs_per_day", "AND q.jobs < 0")]),
-    // Groups.
-    edit("a group that counts a repeat", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
-    edit("a group that counts an end twice", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
-    edit("a group that ignores a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
     // Usage.
     edit(
         "usage that is counted without a lease",

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::sim::actors::poison::Poison;
 use crate::sim::actors::receiver::Receiver;
 use crate::sim::actors::repeats::Repeats;
-use crate::sim::actors::{bulk_operators, index_versions, indexers, resenders};
+use crate::sim::actors::{bulk_operators, closers, index_versions, indexers, resenders};
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::executor::Executor;
 use crate::sim::engine::faults::{Chances, Fault};
@@ -64,7 +64,6 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
     // Not drawn: most schedules do not need a tick each minute.
     let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
     let has_erasures = what.seed % SEEDS_PER_ERASER == SEEDS_PER_ERASER - 2 && !what.narrow.quiet;
-    let has_large = what.seed % SEEDS_PER_LARGE == SEEDS_PER_LARGE - 1;
     let has_epochs = what.seed % SEEDS_PER_EPOCH == 1 && !what.narrow.quiet;
     // Splitting batches makes the counts wrong even without a crash.
     let in_pieces = what.bug.and_then(|bug| bug.switch) == Some(Switch::SplitsBatches);
@@ -89,11 +88,13 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
         rolls: Cell::new(false),
         quotas: RefCell::default(),
         has_erasures,
-        has_large,
+        has_large: what.seed % SEEDS_PER_LARGE == SEEDS_PER_LARGE - 1,
         has_bulk: what.seed % SEEDS_PER_BULK_OR_EXPORT == 5 && !what.narrow.quiet,
         has_exports: what.seed % SEEDS_PER_BULK_OR_EXPORT == 3 && !what.narrow.quiet,
         has_actions: bulk_operators::is_of(what.seed) && !what.narrow.quiet,
         has_resends: resenders::is_of(what.seed) && !what.narrow.quiet,
+        // A quota counts accepted jobs, and those of groups are made.
+        has_closes: closers::is_of(what.seed) && !what.narrow.quiet && !has_quotas,
         may_freeze: chances.rate(Fault::Freeze) > 0,
         has_gaps,
         is_long,

@@ -8,7 +8,8 @@ use longshore::limits::{DAY_MS, HOUR_MS};
 use crate::sim::actors::consumers::{LastSweep, spawn_sweep};
 use crate::sim::actors::operators;
 use crate::sim::actors::{
-    bulk_operators, clients, erasers, exporters, index_versions, indexers, quotas, resenders, restorers, tickers,
+    bulk_operators, clients, closers, erasers, exporters, index_versions, indexers, quotas, resenders, restorers,
+    tickers,
 };
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
@@ -118,6 +119,9 @@ fn start_others(world: &Rc<World>) {
     }
     if world.has_resends {
         resenders::start(world);
+    }
+    if world.has_closes {
+        closers::start(world);
     }
     if world.has_actions {
         bulk_operators::start(world);

@@ -89,6 +89,8 @@ pub(crate) struct World {
     /// True if some endpoints keep payloads, and finished jobs are resent.
     pub(crate) has_actions: bool,
     pub(crate) has_resends: bool,
+    /// True if groups are closed.
+    pub(crate) has_closes: bool,
     /// True if some payloads are stored as objects.
     pub(crate) has_large: bool,
     /// True if some jobs embed texts.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::sim::actors::clients::ANOTHER;
 use crate::sim::actors::erasers::Erasures;
 use crate::sim::actors::receiver::Receiver;
-use crate::sim::actors::{completers, resenders, tickers};
+use crate::sim::actors::{closers, completers, resenders, tickers};
 use crate::sim::oracle::audit::Change;
 use crate::sim::oracle::limits::Holder;
 use crate::sim::oracle::row::{Name, Row};
@@ -128,6 +128,7 @@ impl Invariants {
 
     fn judge_insert(&mut self, now: i64, new: &Row) -> Result<(), String> {
         self.erasures.inserted(now, new);
+        closers::judge_insert(new)?;
         holds!(
             new.has_payload && matches!(new.state, State::Queued | State::Scheduled),
             "I2, F72: a job must begin queued or scheduled"

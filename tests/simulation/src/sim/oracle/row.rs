@@ -105,7 +105,8 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Body {
-    n: i64,
+    /// Absent in the event of a finished group.
+    n: Option<i64>,
 }
 
 /// Columns of a row, in the order in which [`Row::read`] takes them.
@@ -202,7 +203,7 @@ impl Row {
         let payload: Option<Payload> = row.payload.as_deref().map(parsed).transpose()?;
         row.has_payload = payload.is_some() || row.payload_bytes.is_some();
         row.marker = match payload.and_then(|payload| payload.body) {
-            Some(body) => Some(body.n),
+            Some(body) => body.n,
             None => row.group.as_deref().and_then(objects::marker_of),
         };
         row.log_text = value(get())?;
