@@ -95,7 +95,11 @@ fn fields(group: &Group) -> Vec<Field> {
         ("webhook", webhook),
         ("created", Some(shown(&group.created_at))),
         ("closed", group.closed_at.as_deref().map(shown)),
-        // Until it is closed, more jobs may come.
-        (if group.finished { "finished" } else { "last ended" }, group.finished_at.as_deref().map(shown)),
+        ("last ended", group.finished_at.as_deref().map(shown)),
+        // Until it is closed, more jobs may come. Times of one form are sorted as their texts.
+        (
+            "finished",
+            group.finished_at.as_deref().max(group.closed_at.as_deref()).filter(|_| group.finished).map(shown),
+        ),
     ]
 }

@@ -39,7 +39,7 @@ fn a_closed_group_is_shown_with_its_webhook() {
         for arguments in [&["groups", "close", "import", "--on-finished", "done"][..], &["groups", "show", "import"]] {
             let ran = run(&api, arguments);
             assert_eq!(ran.code, 0, "{ran:?}");
-            assert!(ran.out.contains(shown) && ran.out.contains("finished"), "{ran:?}");
+            assert!(ran.out.contains(shown) && ran.out.contains("\nfinished"), "{ran:?}");
         }
         let sent: Vec<_> = api.received().into_iter().map(|it| (it.method, it.target, it.body)).collect();
         let close = ("POST", "/v1/groups/import/close", r#"{"on_finished":{"endpoint":"done"}}"#);
