@@ -43,7 +43,7 @@ impl Settings {
             }),
         };
         let plan = plan.and_then(|plan| with_payload_bytes(plan, get("PAYLOAD_BYTES"), &mut errors));
-        let plan = plan.and_then(|plan| with_statistics(plan, get("STATISTICS"), &mut errors));
+        let plan = plan.and_then(|plan| with_statistics(plan, get("STATISTICS").as_deref(), &mut errors));
         let keys = keyring(&get, &mut errors);
         let private = get("PRIVATE_DESTINATIONS").unwrap_or_default();
         let private_destinations = PrivateDestinations::parse(&private)
@@ -139,8 +139,8 @@ fn with_payload_bytes(plan: Plan, text: Option<String>, errors: &mut Vec<String>
 }
 
 /// Returns the plan with the statistics that the deployment asks for.
-fn with_statistics(plan: Plan, text: Option<String>, errors: &mut Vec<String>) -> Option<Plan> {
-    match text.as_deref() {
+fn with_statistics(plan: Plan, text: Option<&str>, errors: &mut Vec<String>) -> Option<Plan> {
+    match text {
         None | Some("on") => Some(plan),
         Some("off") => Some(Plan { statistics: false, ..plan }),
         Some(_) => {

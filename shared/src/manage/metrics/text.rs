@@ -1,4 +1,4 @@
-//! The text of metrics in the two formats that Prometheus reads: its own of version 0.0.4, and OpenMetrics 1.0.
+//! The text of metrics in the two formats that Prometheus reads: its own of version 0.0.4, and `OpenMetrics` 1.0.
 
 use std::fmt::Write;
 
@@ -7,12 +7,12 @@ use std::fmt::Write;
 pub enum Format {
     /// Prometheus text of version 0.0.4.
     Prometheus,
-    /// OpenMetrics 1.0.
+    /// `OpenMetrics` 1.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// Returns the format that an Accept header asks for. Prometheus names OpenMetrics there if it reads it.
+    /// Returns the format that an Accept header asks for. Prometheus names `OpenMetrics` there if it reads it.
     pub fn accepted(accept: Option<&str>) -> Format {
         match accept {
             Some(accept) if accept.contains("application/openmetrics-text") => Format::OpenMetrics,
