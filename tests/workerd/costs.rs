@@ -97,7 +97,7 @@ async fn a_failure_costs_three_rows() {
 #[tokio::test]
 async fn a_step_costs_its_jobs_and_six_rows() {
     on_d1("actions", async |stand, runner| {
-        let mut settings = stand.settings.clone();
+        let mut settings = without_statistics(stand);
         settings.plan.action_steps = 1;
         // A replay writes the dead letter and its successor.
         for (verb, for_each, for_step) in [("replay", 2, 5), ("discard", 1, 6)] {
@@ -110,7 +110,7 @@ async fn a_step_costs_its_jobs_and_six_rows() {
                 let ((), written, read) = cost(stand, drive(stand, &settings, row.clone())).await;
                 println!("a {verb} of {jobs} dead letters: {written} rows written, {read} read");
                 assert_eq!(read_action(stand, &case.tenant, &row.id).await.unwrap().done, jobs);
-                assert!(read <= jobs.unsigned_abs() * 40, "{read}");
+                assert!(read <= jobs.unsigned_abs() * 45, "{read}");
                 assert_eq!(written, jobs.unsigned_abs() * for_each + for_step, "{verb} of {jobs}");
                 let ((), written, _) = cost(stand, drive(stand, &settings, row)).await;
                 assert_eq!(written, 0, "a repeat");
@@ -171,7 +171,7 @@ async fn statistics_read_a_row_for_each_series_and_point() {
             println!("statistics of {points} points by {step} and 4 series: {rows} rows read");
             assert_eq!((written, points), (0, 60));
             // D1 counts the rows of a materialized table, too.
-            assert!(rows <= 4 * 61 * 4, "{rows}");
+            assert!(rows <= 4 * 61 * 4 + 60, "{rows}");
         }
         let (metrics, written, rows) = cost(stand, read_metrics(stand, &stand.settings, Some(&case.tenant), false)).await;
         println!("a scrape of 4 series: {rows} rows read");

@@ -187,7 +187,8 @@ async fn reads_do_not_grow_with_the_table() {
             assert!(*many <= most(what), "{what}: {many} rows at {jobs} jobs");
             let is_counted =
                 ["causes", "status", "preview of an action"].contains(&what.as_str()) || what.contains(" by ");
-            assert!(is_counted || *many <= few + 4, "{what}: {few} rows at {FEW_JOBS} jobs, {many} at {jobs}");
+            // A sweep reads the series of both tenants the second time.
+            assert!(is_counted || *many <= few + 8, "{what}: {few} rows at {FEW_JOBS} jobs, {many} at {jobs}");
         }
     })
     .await;
