@@ -3,8 +3,26 @@
 use serde_json::json;
 
 use crate::support::refusal::{FORBIDDEN, assert_refused, parameter};
-use crate::support::tenant::to_endpoint;
+use crate::support::tenant::{Tenant, to_endpoint};
 use crate::support::world::alone;
+
+/// Checks the points of an endpoint that is broken and of one that works.
+async fn assert_statistics(tenant: &Tenant<'_>) {
+    let stats = tenant.read("/v1/stats?step=minute&by=endpoint").await;
+    assert_eq!((&stats["step"], &stats["by_bucket"]), (&json!("minute"), &json!(true)));
+    for (at, endpoint, [succeeded, dead], class) in
+        [(0, "orders", [0, 1], "http_5xx"), (1, "well", [1, 0], "succeeded")]
+    {
+        let series = &stats["series"][at];
+        let point = &series["points"][0];
+        assert_eq!(
+            (&series["endpoint"], &point["succeeded"], &point["dead"], &point["attempts"], &point["attempt"]["count"]),
+            (&json!(endpoint), &json!(succeeded), &json!(dead), &json!({class: 1}), &json!(1)),
+            "{stats}"
+        );
+        assert!(point["start"]["p50_ms"].is_i64() && point["attempt"]["p99_ms"].is_i64(), "{point}");
+    }
+}
 
 #[test]
 fn a_broken_endpoint_is_seen_in_statistics_and_metrics() {
@@ -17,26 +35,7 @@ fn a_broken_endpoint_is_seen_in_statistics_and_metrics() {
                 tenant.endpoint(endpoint, path, json!({"max_attempts": 1})).await;
                 tenant.complete(&to_endpoint(endpoint)).await;
             }
-            let stats = tenant.read("/v1/stats?step=minute&by=endpoint").await;
-            assert_eq!((&stats["step"], &stats["by_bucket"]), (&json!("minute"), &json!(true)));
-            for (at, endpoint, [succeeded, dead], class) in
-                [(0, "orders", [0, 1], "http_5xx"), (1, "well", [1, 0], "succeeded")]
-            {
-                let series = &stats["series"][at];
-                let point = &series["points"][0];
-                assert_eq!(
-                    (
-                        &series["endpoint"],
-                        &point["succeeded"],
-                        &point["dead"],
-                        &point["attempts"],
-                        &point["attempt"]["count"]
-                    ),
-                    (&json!(endpoint), &json!(succeeded), &json!(dead), &json!({class: 1}), &json!(1)),
-                    "{stats}"
-                );
-                assert!(point["start"]["p50_ms"].is_i64() && point["attempt"]["p99_ms"].is_i64(), "{point}");
-            }
+            assert_statistics(&tenant).await;
             assert_eq!(other.read("/v1/stats").await["series"], json!([]));
             let scraper = world.anyone.with_key(&world.key(&tenant.name, &["metrics:read"]).await.1);
             let text = scraper.get("/metrics").await.unwrap();
