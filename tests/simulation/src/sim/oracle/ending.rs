@@ -49,10 +49,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     if !world.has(Switch::SplitsBatches) {
         judge_groups(world)?;
         closers::judge(world)?;
-        // Erased jobs may have been counted before.
-        if invariants.erasures.is_empty() {
-            totals::judge(world)?;
-        }
+        totals::judge(world)?;
     }
     // Calls of a worker that died before it settled are not counted.
     let (spent, counted) = (world.provider_calls.get(), world.number("SELECT coalesce(sum(calls), 0) FROM usage"));
