@@ -318,6 +318,37 @@ CREATE TABLE audit (
 -- The audit log is deleted by age. Actions of operators are rare, so an index entry for each is cheap.
 CREATE INDEX audit_by_age ON audit (at);
 
+-- Totals: what has happened to the jobs of each series, counted since the deployment began. They only grow.
+CREATE TABLE totals (
+  tenant TEXT NOT NULL,              -- '' for the totals of erased tenants
+  kind TEXT NOT NULL,                -- kind of the jobs
+  endpoint TEXT NOT NULL,            -- endpoint of the jobs; '' for bare urls
+  minute INTEGER NOT NULL,           -- minute of the last change: milliseconds since 1970 / 60,000
+  counts TEXT NOT NULL CHECK (json_valid(counts)), -- {name: number}: counters, buckets and sums, without those at 0
+  check_at INTEGER NOT NULL,         -- when the sweep next deletes old snapshots of the series
+  PRIMARY KEY (tenant, kind, endpoint)
+) STRICT, WITHOUT ROWID;
+
+-- Series whose snapshots the sweep checks. The time is written once a day for each series.
+CREATE INDEX totals_to_check ON totals (check_at);
+
+-- Snapshots of totals: what they were at the end of each minute in which they changed. The last one is in `totals`.
+CREATE TABLE snapshots (
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  minute INTEGER NOT NULL,           -- as in `totals`
+  counts TEXT NOT NULL,              -- as in `totals`
+  PRIMARY KEY (tenant, kind, endpoint, minute)
+) STRICT, WITHOUT ROWID;
+
+-- The first change in a minute keeps what the totals were before. So a series that is idle costs nothing, and each statement that
+-- adds to totals keeps their history.
+CREATE TRIGGER totals_keep_snapshot BEFORE UPDATE OF counts ON totals WHEN OLD.minute < NEW.minute BEGIN
+  INSERT INTO snapshots (tenant, kind, endpoint, minute, counts)
+  VALUES (OLD.tenant, OLD.kind, OLD.endpoint, OLD.minute, OLD.counts);
+END;
+
 CREATE TABLE tenant_hours (
   hour INTEGER NOT NULL,             -- milliseconds since 1970 / 3,600,000
   tenant TEXT NOT NULL,

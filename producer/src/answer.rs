@@ -23,7 +23,7 @@ pub(crate) enum Body {
     Page(Page<Box<RawValue>>),
     /// Lines of JSON.
     Lines(Bytes),
-    /// Binary data.
+    /// Binary data, or a text.
     Bytes(Vec<u8>),
 }
 
@@ -88,6 +88,11 @@ impl ApiResponse {
     /// Creates a 200 response with bytes.
     pub(crate) fn bytes(bytes: Vec<u8>) -> ApiResponse {
         ApiResponse { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..ApiResponse::nothing_yet() }
+    }
+
+    /// Creates a 200 response with a text.
+    pub(crate) fn text(text: String, content_type: &'static str) -> ApiResponse {
+        ApiResponse { body: Body::Bytes(text.into_bytes()), content_type, ..ApiResponse::nothing_yet() }
     }
 
     /// Creates a 200 response with a JSON body.

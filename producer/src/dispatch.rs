@@ -9,7 +9,7 @@ use longshore::wire::problem::Problem;
 use crate::answer::ApiResponse;
 use crate::api::{
     actions, audit, causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas,
-    read, schedules, status, usage,
+    read, schedules, statistics, status, usage,
 };
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
@@ -43,6 +43,8 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::ReopenCause => causes::reopen(context, proof).await,
         Op::Actions(operation) => actions::handle(operation, context, proof).await,
         Op::ReadStatus => status::read(context, proof).await,
+        Op::ReadStatistics => statistics::read(context, proof).await,
+        Op::ReadMetrics => statistics::metrics(context, proof).await,
         Op::Pause => operate::set_paused(context, proof, true).await,
         Op::Resume => operate::set_paused(context, proof, false).await,
         Op::Restored => operate::restored(context, proof).await,
@@ -94,6 +96,8 @@ fn parameters(operation: Op) -> &'static [&'static str] {
         Op::ReadJob | Op::ReadGroup | Op::Actions(ActionOperation::ReadAction) => &["wait"],
         Op::ListAudit => &AUDIT_FILTERS,
         Op::ListUsage => &["from", "to"],
+        Op::ReadStatistics => &["from", "to", "step", "by"],
+        Op::ReadMetrics => &["endpoints"],
         Op::WriteDocuments => &["group", "replace"],
         _ => &[],
     }

@@ -33,6 +33,8 @@ pub enum Operation {
     ReopenCause,
     Actions(ActionOperation),
     ReadStatus,
+    ReadStatistics,
+    ReadMetrics,
     ListEndpoints,
     PutEndpoint,
     ReadEndpoint,
@@ -177,7 +179,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 71] = [
+pub const ROUTES: [Route; 73] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -209,6 +211,8 @@ pub const ROUTES: [Route; 71] = [
     route("POST", "/v1/actions/{id}/resume", Op::Actions(ActionOperation::ResumeAction), Scope::Operate),
     route("POST", "/v1/actions/{id}/abort", Op::Actions(ActionOperation::AbortAction), Scope::Operate),
     route("GET", "/v1/status", Op::ReadStatus, Scope::JobsRead),
+    route("GET", "/v1/stats", Op::ReadStatistics, Scope::JobsRead),
+    route("GET", "/metrics", Op::ReadMetrics, Scope::MetricsRead),
     route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
     route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
     route("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Scope::JobsRead),

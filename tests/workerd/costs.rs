@@ -2,21 +2,26 @@
 
 use std::time::Duration;
 
-use longshore::limits::plan::PAID;
 use longshore::limits::{CAUSE_JOBS_COUNTED_MAX, STATUS_CAUSE_JOBS_COUNTED_MAX, STATUS_CAUSES_MAX};
+use longshore::manage::endpoints::put_endpoint;
+use longshore::manage::metrics::read_metrics;
+use longshore::manage::resend::resend;
+use longshore::manage::statistics::{Range, read_statistics};
 use longshore::manage::status::read_status;
 use longshore::model::attempt::Measured;
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::state::{DeadReason, Decision};
+use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
 use longshore::run::usage::ModelUsage;
-use longshore_conformance::stand::{measured, place};
+use longshore::wire::job_queue::JobQueue;
+use longshore_conformance::stand::{measured, operator, place};
 use longshore_kit::client::early_in_a_day;
 use longshore_kit::runner::Runner;
 use serde_json::json;
 
-use crate::{cost, fill, on_d1, success};
+use crate::{WITHOUT_STATISTICS, cost, fill, on_d1, success, without_statistics};
 
 /// Usage costs a row per model and flush, and an index entry for the first row of a day.
 #[tokio::test]
@@ -34,7 +39,7 @@ async fn usage_costs_a_row_for_each_model_of_a_flush() {
                 settlements.push(Settlement { usage, ..success(&job) });
             }
             for written_again in [expected, 0] {
-                let (_, written, read) = cost(stand, settle(stand, &token, &PAID, &settlements)).await;
+                let (_, written, read) = cost(stand, settle(stand, &token, &WITHOUT_STATISTICS, &settlements)).await;
                 println!("usage: {written} rows written, {read} read");
                 assert_eq!(written, written_again);
             }
@@ -65,7 +70,8 @@ async fn a_failure_costs_three_rows() {
             let (job, token) = (case.plain().await, stand.token());
             assert_eq!(case.claim(&token, &[&job], false).await.len(), 1);
             for again in [expected, 0] {
-                let (_, written, _) = cost(stand, settle(stand, &token, &PAID, &[failure(&job, 1, retry)])).await;
+                let (_, written, _) =
+                    cost(stand, settle(stand, &token, &WITHOUT_STATISTICS, &[failure(&job, 1, retry)])).await;
                 assert_eq!(written, again, "the first of its cause: {first}");
             }
             case.make_past(1_000).await;
@@ -73,7 +79,8 @@ async fn a_failure_costs_three_rows() {
             let (claimed, written, _) = cost(stand, case.claim(&token, &[&job], false)).await;
             println!("a claim of a retry: {written} rows written");
             assert_eq!((claimed.len(), written), (1, 2));
-            let (_, written, _) = cost(stand, settle(stand, &token, &PAID, &[failure(&job, 2, dead)])).await;
+            let (_, written, _) =
+                cost(stand, settle(stand, &token, &WITHOUT_STATISTICS, &[failure(&job, 2, dead)])).await;
             println!("a death: {written} rows written");
             assert_eq!(written, 4);
         }
@@ -124,6 +131,67 @@ async fn a_status_reads_a_bounded_number_of_rows() {
             assert!(status.causes.iter().all(|cause| cause.cause.dead == STATUS_CAUSE_JOBS_COUNTED_MAX + 1));
             assert!(many <= few + counted(CAUSE_JOBS_COUNTED_MAX) + of_causes, "{many}");
         }
+    })
+    .await;
+}
+
+/// Statistics look up a snapshot for each series and point, however many there are, and a scrape reads the totals.
+#[tokio::test]
+async fn statistics_read_a_row_for_each_series_and_point() {
+    on_d1("statistics", async |stand, runner| {
+        let case = stand.case().await;
+        let now = longshore_conformance::Store::now_ms(&stand.store);
+        let totals = "INSERT INTO totals (tenant, kind, endpoint, minute, counts, check_at)
+            SELECT ?1, 'webhook', 'e' || value, ?2, '{\"succeeded\":9000}', 9000000000000 FROM json_each('[1,2,3,4]')";
+        runner.query(totals, vec![json!(case.tenant), json!(now / 60_000)]).await.unwrap();
+        let snapshots = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 4000)
+            INSERT INTO snapshots (tenant, kind, endpoint, minute, counts)
+            SELECT ?1, 'webhook', 'e' || value, ?2 - n, json_object('succeeded', 9000 - n) FROM numbers CROSS JOIN json_each('[1,2,3,4]')";
+        runner.query(snapshots, vec![json!(case.tenant), json!(now / 60_000)]).await.unwrap();
+        for step in ["minute", "hour"] {
+            let range = Range::parse([None, None, Some(step), None], now).unwrap();
+            let (read, written, rows) = cost(stand, read_statistics(stand, Some(&case.tenant), &range)).await;
+            let points = read.unwrap().series[0].points.len();
+            println!("statistics of {points} points by {step} and 4 series: {rows} rows read");
+            assert_eq!((written, points), (0, 60));
+            // The snapshot, three rows of lists and of a materialized table, and the four series.
+            assert!(rows <= 4 * (61 * 4 + 2), "{rows}");
+        }
+        let (metrics, written, rows) = cost(stand, read_metrics(stand, &stand.settings, Some(&case.tenant), false)).await;
+        println!("a scrape of 4 series: {rows} rows read");
+        assert!(metrics.is_ok() && written == 0 && rows <= 60, "{rows}");
+    })
+    .await;
+}
+
+/// A kept payload costs no row written or read. A resend writes a job, one row more for its key, and two for its entry in the
+/// audit log.
+#[tokio::test]
+async fn a_kept_payload_costs_no_row() {
+    on_d1("kept", async |stand, _| {
+        let (case, off) = (stand.case().await, without_statistics(stand));
+        // A range in the index of secrets reads one row beyond its end: another endpoint follows each measured one.
+        let endpoints = [("a-plain", false), ("b-keeps", true), ("c-last", false)];
+        for (id, keep_payload) in endpoints {
+            let body = json!({"url": "https://example.com/hook", "keep_payload": keep_payload}).to_string();
+            put_endpoint(stand, &operator(stand), &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
+        }
+        let mut costs = Vec::new();
+        for (endpoint, keep_payload) in &endpoints[..2] {
+            let jobs = vec![(json!({"kind": "webhook", "endpoint": endpoint, "payload": {"body": "x"}}), None); 21];
+            let mut jobs: Vec<_> = case.accept(&jobs).await.unwrap().into_iter().map(|job| job.unwrap().job).collect();
+            // The first success writes to the endpoint.
+            process(stand, &off, JobQueue::Webhooks, jobs.split_off(20)).await;
+            let (report, written, read) = cost(stand, process(stand, &off, JobQueue::Webhooks, jobs.clone())).await;
+            assert_eq!((report.settled, stand.row(&jobs[0]).await.payload.is_some()), (20, *keep_payload));
+            costs.push((written, read));
+            for (key, rows) in [(None, 3), (Some("again"), 4), (Some("again"), 0)] {
+                let (answer, written, _) =
+                    cost(stand, resend(stand, &operator(stand), &stand.settings, &jobs[0], key)).await;
+                assert_eq!((answer.is_ok(), written), (*keep_payload, if *keep_payload { rows } else { 0 }), "{key:?}");
+            }
+        }
+        assert_eq!((costs[0].0, costs[0]), (40, costs[1]), "20 jobs, rows written and read");
     })
     .await;
 }

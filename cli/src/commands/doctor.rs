@@ -106,6 +106,7 @@ fn probe(scope: Scope) -> Request {
     match scope {
         Scope::JobsRead => Request::new("GET", &["v1", "jobs"]).parameter("limit", Some(1)),
         Scope::JobsWrite => Request::new("POST", &["v1", "jobs", "batch"]).lines(Vec::new()),
+        Scope::MetricsRead => Request::new("GET", &["metrics"]),
         Scope::Operate => Request::new("POST", &["v1", "jobs", "none", "retry"]),
         Scope::Admin => Request::new("GET", &["v1", "keys"]).parameter("limit", Some(1)),
     }

@@ -20,6 +20,7 @@ pub(crate) mod operate;
 pub(crate) mod quotas;
 pub(crate) mod read;
 pub(crate) mod schedules;
+pub(crate) mod statistics;
 pub(crate) mod status;
 pub(crate) mod usage;
 pub(crate) mod wait;

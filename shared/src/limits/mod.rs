@@ -10,6 +10,7 @@ pub mod cost;
 pub mod plan;
 mod platform;
 mod retention;
+mod statistics;
 mod status;
 
 pub use actions::*;
@@ -18,6 +19,7 @@ pub use causes::*;
 pub use claims::*;
 pub use platform::*;
 pub use retention::*;
+pub use statistics::*;
 pub use status::*;
 
 // ---- Time: clocks, leases, the sweep ----

@@ -68,6 +68,8 @@ pub struct Plan {
     pub database_bytes: i64,
     /// Subrequests of one invocation: fetches, D1 calls, R2 calls and queue sends together.
     pub subrequests: usize,
+    /// True if totals are counted: false with `STATISTICS=off`.
+    pub statistics: bool,
 }
 
 /// Limits of Workers Free: 10 ms CPU, 50 subrequests, 10,000 queue operations a day.
@@ -117,6 +119,7 @@ pub const FREE: Plan = Plan {
     retention_dead_ms: 14 * DAY_MS,
     database_bytes: DATABASE_BYTES_FREE,
     subrequests: 50,
+    statistics: true,
 };
 
 /// Limits of Workers Paid: 30 s CPU, 10,000 subrequests. 4,500 jobs of an invocation spend 9,000 if each reads a large
@@ -153,6 +156,7 @@ pub const PAID: Plan = Plan {
     retention_dead_ms: 30 * DAY_MS,
     database_bytes: DATABASE_BYTES_PAID,
     subrequests: 10_000,
+    statistics: true,
 };
 
 impl Plan {

@@ -64,7 +64,7 @@ pub async fn cancel<W: Database + Clock>(
     let cancelling = cancelling(&job.tenant, alone(job), Param::Null, settings);
     let statements = vec![sql!("note_cancel", action.param()), cancelling];
     let jobs = std::slice::from_ref(job);
-    batch_counting_ends(world, jobs, statements).await.map_err(|error| unavailable(&error))?;
+    batch_counting_ends(world, &settings.plan, jobs, statements).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if row.state == State::Cancelled || row.cancel_requested == 1 {
         return Ok(row);
@@ -121,7 +121,7 @@ pub async fn replay<W: Database + Blobs + Clock>(
         let noting = action.clone().after(after).if_changed();
         let statements = [replaying, noting].into_iter().chain(inserting(tenant, &successors, now, None)).collect();
         let [created, ended] = [&new, job].map(std::slice::from_ref);
-        batch_counting(world, created, ended, statements).await.map_err(|error| unavailable(&error))?;
+        batch_counting(world, &settings.plan, created, ended, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
         match (dead.dead_state, &dead.replayed_by) {
             (_, Some(id)) if *id == new.id => return read_job(world, &new).await,

@@ -34,7 +34,8 @@ pub struct Claimed {
     pub max_attempts: u32,
     pub backoff: RetrySchedule,
     pub deadline_at: Option<i64>,
-    pub created_at: i64,
+    /// Time at which the job was accepted, or for which it was scheduled.
+    pub due_at: i64,
     /// End of the lease at the claim, in ms by the database's clock.
     pub lease_until: i64,
     /// End of the lease by this Worker's clock, never later than by the database's. Heartbeats move it.

@@ -14,3 +14,4 @@ pub mod origin;
 pub mod outcome;
 pub mod result;
 pub mod state;
+pub mod totals;

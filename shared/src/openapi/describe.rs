@@ -38,6 +38,8 @@ pub(super) struct ResponseDoc {
     pub(super) line: Option<ContentDoc>,
     /// True if the answer is binary.
     pub(super) is_bytes: bool,
+    /// Example of the answer, if it is a text.
+    pub(super) text: Option<&'static str>,
 }
 
 /// Lines of JSON: description, schema of one line, and an example.
@@ -85,7 +87,7 @@ pub(super) fn describe(tag: &'static str, summary: &'static str, description: &'
 /// An answer without a body.
 fn answer(status: u16, description: &'static str) -> ResponseDoc {
     let (content, lines, line) = (None, None, None);
-    ResponseDoc { status, description, headers: Vec::new(), content, lines, line, is_bytes: false }
+    ResponseDoc { status, description, headers: Vec::new(), content, lines, line, is_bytes: false, text: None }
 }
 
 impl OperationDoc {
@@ -143,6 +145,12 @@ impl OperationDoc {
     /// Adds a binary answer.
     pub(super) fn answers_bytes(mut self, description: &'static str) -> OperationDoc {
         self.answers.push(ResponseDoc { is_bytes: true, ..answer(200, description) });
+        self
+    }
+
+    /// Adds an answer that is a text.
+    pub(super) fn answers_text(mut self, description: &'static str, example: &'static str) -> OperationDoc {
+        self.answers.push(ResponseDoc { text: Some(example), ..answer(200, description) });
         self
     }
 

@@ -4,6 +4,7 @@ pub(super) mod actions;
 mod answers;
 mod indexes;
 mod shown;
+mod statistics;
 mod status;
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use crate::wire::ndjson::as_lines;
 
 pub(super) use answers::*;
 pub(super) use indexes::{document_lines, document_results, index, indexes, search_result, searches, whole_index};
+pub(super) use statistics::statistics;
 pub(super) use status::status;
 
 /// Time of all examples: 2026-11-02T08:00:00Z.

@@ -221,6 +221,11 @@ fn operation(
             let example = json!({"value": "{\"dimensions\":256,\"ids\":[\"a\"]}\n(1,024 bytes)"});
             response["content"] = json!({BYTES: {"schema": schema, "examples": {"example": example}}});
         }
+        if let Some(text) = answer.text {
+            let example = json!({"value": text});
+            response["content"] =
+                json!({"text/plain": {"schema": {"type": "string"}, "examples": {"example": example}}});
+        }
         responses.insert(answer.status.to_string(), response);
     }
     for (status, problems) in by_status(doc.all_refusals(route)) {

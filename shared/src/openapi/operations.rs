@@ -11,6 +11,7 @@ mod export;
 mod indexes;
 mod jobs;
 mod schedules;
+mod statistics;
 mod status;
 mod usage;
 
@@ -93,6 +94,8 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::ReopenCause => causes::reopen_cause(),
         Op::Actions(operation) => actions::describe_operation(operation),
         Op::ReadStatus => status::read_status(),
+        Op::ReadStatistics => statistics::read_statistics(),
+        Op::ReadMetrics => statistics::read_metrics(),
         Op::ListEndpoints => endpoints::list_endpoints(),
         Op::PutEndpoint => endpoints::put_endpoint(),
         Op::ReadEndpoint => endpoints::read_endpoint(),

@@ -34,6 +34,7 @@ pub(super) fn parameters() -> Value {
             .chain(queries_of_audit())
             .chain(queries_of_causes())
             .chain([state_of_actions()])
+            .chain(queries_of_statistics())
             .collect(),
     )
 }
@@ -156,6 +157,27 @@ fn queries_of_causes() -> [(String, Value); 2] {
 fn state_of_actions() -> (String, Value) {
     let state = json!({"type": "string", "enum": ActionState::ALL.map(ActionState::name)});
     ("state-of-actions".to_owned(), parameter("query", "state", "Only actions in this state.", state))
+}
+
+fn queries_of_statistics() -> [(String, Value); 5] {
+    let time = json!({"type": "string", "format": "date-time"});
+    let named = |key: &str, name, description, schema| (key.to_owned(), parameter("query", name, description, schema));
+    let from = "Start of the range, rounded down to a step. Default: 60 steps before `to`.";
+    let to = "End of the range, rounded up to a step. Default: now.";
+    let step = json!({"type": "string", "enum": ["minute", "hour", "day"], "default": "hour"});
+    let by = json!({"type": "string", "enum": ["kind", "endpoint"], "default": "kind"});
+    [
+        named("from-time", "from", from, time.clone()),
+        named("to-time", "to", to, time),
+        named("step", "step", "Length of a point. Days begin at midnight UTC.", step),
+        named("by", "by", "Difference between the series.", by),
+        named(
+            "endpoints",
+            "endpoints",
+            "True to add a label for the endpoint.",
+            json!({"type": "boolean", "default": false}),
+        ),
+    ]
 }
 
 fn queries_of_documents() -> [(String, Value); 2] {

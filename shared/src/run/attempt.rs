@@ -17,6 +17,7 @@ use crate::model::endpoint::EvidencePolicy;
 use crate::model::evidence::{Digests, Exchange, RecordHead, Wire, record, wire};
 use crate::model::outcome::{ErrorClass, Outcome};
 use crate::model::state::{Situation, decide, dies_in};
+use crate::model::totals::Waits;
 use crate::ports::{World, received};
 use crate::run::payload::{object_of, whole};
 use crate::run::settle::{JobPlace, Settlement, ms_rounded_up};
@@ -168,8 +169,9 @@ fn finish(
     let dies_in_ms = dies_in(decision, &situation).map(ms_rounded_up);
     let usage = sent.usage();
     let keep_payload = endpoint.is_some_and(|endpoint| endpoint.keep_payload == 1);
+    let waits = Waits::of(job.attempt, job.due_at, job.now, ended_at);
     let settled = Settlement::new(job.attempt(), place, outcome, decision, measured);
-    let settlement = Settlement { dies_in_ms, keep_payload, usage, ..settled };
+    let settlement = Settlement { dies_in_ms, keep_payload, usage, waits, ..settled };
     FinishedAttempt { settlement, record, ended_at }
 }
 

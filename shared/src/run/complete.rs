@@ -25,6 +25,7 @@ use crate::model::job::{AttemptRef, JobRef, JobRow};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::model::result::{JobResult, ResultError};
 use crate::model::state::{Situation, State, decide, dies_in};
+use crate::model::totals::Waits;
 use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
 use crate::run::settle::{JobPlace, Settlement, ms_rounded_up, settle, settle_with_hints};
 use crate::settings::Settings;
@@ -159,6 +160,7 @@ struct Running {
     lease_token: Option<String>,
     lease_until: Option<i64>,
     started_at: Option<i64>,
+    due_at: i64,
     dead_letter_on: Vec<ErrorClass>,
     keep_payload: u8,
     now: i64,
@@ -195,7 +197,8 @@ impl Running {
         let measured = Measured { duration_ms, status: None, version: settings.version.clone(), answer: None };
         let keep_payload = self.keep_payload == 1;
         let dies_in_ms = dies_in(decision, &situation).map(ms_rounded_up);
-        Settlement { dies_in_ms, keep_payload, ..Settlement::new(attempt, place, outcome, decision, measured) }
+        let waits = Waits::of(self.attempt, self.due_at, self.started_at.unwrap_or(self.now), self.now);
+        Settlement { dies_in_ms, keep_payload, waits, ..Settlement::new(attempt, place, outcome, decision, measured) }
     }
 
     fn token(&self) -> &str {

@@ -14,4 +14,5 @@ pub(crate) mod index;
 pub(crate) mod payload;
 pub mod process;
 pub mod settle;
+pub(crate) mod totals;
 pub mod usage;

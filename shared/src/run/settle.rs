@@ -17,9 +17,11 @@ use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, JobError, Outcome};
 use crate::model::result::ResultError;
 use crate::model::state::{DeadReason, Decision, State};
+use crate::model::totals::Waits;
 use crate::ports::{Clock, Database, DatabaseError, Statement};
+use crate::run::totals::{EndedAttempt, count_attempts};
 use crate::run::usage::ModelUsage;
-use crate::store::counted::{Ended, batch_counting_ends};
+use crate::store::counted::{Ended, batch_counting_grouped_ends};
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::wire::job_queue::JobQueue;
 
@@ -100,6 +102,9 @@ pub struct Settlement {
     /// Usage of the attempt by model, without calls that another job has counted.
     #[serde(skip)]
     pub usage: Vec<ModelUsage>,
+    /// Waiting times of the job, for the totals.
+    #[serde(skip)]
+    pub waits: Waits,
 }
 
 #[allow(clippy::ref_option)] // The form that serde calls.
@@ -181,6 +186,7 @@ impl Settlement {
             keep_payload: false,
             entry,
             usage: Vec::new(),
+            waits: Waits::default(),
         }
     }
 
@@ -200,8 +206,8 @@ pub(crate) fn ms_rounded_up(wait: Duration) -> i64 {
     i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
 
-/// Records a flush in one batch: one statement per kind of change at the endpoints, one for usage, and one for all
-/// jobs.
+/// Records a flush in one batch: one statement per kind of change at the endpoints, one for usage, one for totals,
+/// and one for all jobs.
 ///
 /// Safe to repeat: the token and the attempt number guard each row, and a settled row has no token. Returns the jobs
 /// that this very call settled.
@@ -234,7 +240,7 @@ pub(crate) async fn settle_with_hints<W: Database + Clock>(
     let Ended { answers, hints } = if counted.is_empty() {
         Ended { answers: batch(world, &statements).await?, ..Ended::default() }
     } else {
-        batch_counting_ends(world, &counted, statements).await?
+        batch_counting_grouped_ends(world, &counted, statements).await?
     };
     Ok((rows_as(answers.last().unwrap_or(&Vec::new()))?, hints))
 }
@@ -326,10 +332,25 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
         gone.map(|attempts| pause(attempts, PausedReason::Gone)),
         unconfigured.map(|attempts| pause(attempts, PausedReason::Config)),
         note(settlements, token),
+        count(plan, settlements, token),
     ];
     let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);
     let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms, OTHER);
     notes.into_iter().flatten().chain([settle]).collect()
+}
+
+/// Returns the statement that adds a flush to the totals; `None` with `STATISTICS=off`, and if no attempt ends.
+fn count(plan: &Plan, settlements: &[Settlement], token: &str) -> Option<Statement> {
+    let ended = |one: &Settlement| one.state != State::Running && plan.statistics;
+    let attempts = settlements.iter().filter(|one| ended(one)).map(|one| EndedAttempt {
+        job: (&one.tenant, &one.id),
+        number: one.attempt,
+        state: one.state,
+        class: one.error.as_ref().map(|error| error.class),
+        duration_ms: one.entry.duration_ms,
+        waits: one.waits,
+    });
+    count_attempts(attempts, token)
 }
 
 /// Returns the statement that counts the usage of a flush; `None` if there is none.

@@ -92,6 +92,9 @@ pub enum Scope {
     /// Reads jobs, attempts, evidence and dead letters.
     #[serde(rename = "jobs:read")]
     JobsRead,
+    /// Reads the metrics, and nothing else.
+    #[serde(rename = "metrics:read")]
+    MetricsRead,
     /// Cancels, retries, replays, discards, pauses and resumes.
     #[serde(rename = "operate")]
     Operate,
@@ -102,18 +105,19 @@ pub enum Scope {
 
 /// Error of a text that is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of jobs:write, jobs:read, operate, admin")]
+#[error("is not one of jobs:write, jobs:read, metrics:read, operate, admin")]
 pub struct UnknownScope;
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Scope; 4] = [Self::JobsWrite, Self::JobsRead, Self::Operate, Self::Admin];
+    pub const ALL: [Scope; 5] = [Self::JobsWrite, Self::JobsRead, Self::MetricsRead, Self::Operate, Self::Admin];
 
     /// Returns the name in the API and in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::JobsWrite => "jobs:write",
             Self::JobsRead => "jobs:read",
+            Self::MetricsRead => "metrics:read",
             Self::Operate => "operate",
             Self::Admin => "admin",
         }

@@ -43,6 +43,7 @@ impl Settings {
             }),
         };
         let plan = plan.and_then(|plan| with_payload_bytes(plan, get("PAYLOAD_BYTES"), &mut errors));
+        let plan = plan.and_then(|plan| with_statistics(plan, get("STATISTICS").as_deref(), &mut errors));
         let keys = keyring(&get, &mut errors);
         let private = get("PRIVATE_DESTINATIONS").unwrap_or_default();
         let private_destinations = PrivateDestinations::parse(&private)
@@ -137,6 +138,18 @@ fn with_payload_bytes(plan: Plan, text: Option<String>, errors: &mut Vec<String>
     }
 }
 
+/// Returns the plan with the statistics that the deployment asks for.
+fn with_statistics(plan: Plan, text: Option<&str>, errors: &mut Vec<String>) -> Option<Plan> {
+    match text {
+        None | Some("on") => Some(plan),
+        Some("off") => Some(Plan { statistics: false, ..plan }),
+        Some(_) => {
+            errors.push("STATISTICS must be on or off".to_owned());
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +182,20 @@ mod tests {
             let errors = with(plan, text).unwrap_err();
             assert!(errors.len() == 1 && errors[0].starts_with("PAYLOAD_BYTES must be"), "{plan} {text}: {errors:?}");
         }
+    }
+
+    #[test]
+    fn statistics_are_on_or_off() {
+        let with = |text: Option<&str>| {
+            let get = |name: &str| match name {
+                "MASTER_KEY" => Some("00".repeat(32)),
+                "STATISTICS" => text.map(str::to_owned),
+                _ => None,
+            };
+            Settings::parse(get).map(|settings| settings.plan.statistics)
+        };
+        assert_eq!([None, Some("on"), Some("off")].map(with), [Ok(true), Ok(true), Ok(false)]);
+        assert_eq!(with(Some("no")), Err(vec!["STATISTICS must be on or off".to_owned()]));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::limits::ID_SKEW_MS_MAX;
+use crate::limits::plan::Plan;
 use crate::model::hint::Hint;
 use crate::model::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
@@ -26,6 +27,11 @@ fn count_ended(jobs: &[JobRef], sign: i64) -> Statement {
 
 fn count_grouped(jobs: &[JobRef], sign: i64) -> Statement {
     sql!("count_grouped", json_param(&jobs), sign)
+}
+
+/// Builds the statement that adds jobs to the totals if they end without a settlement; none with `STATISTICS=off`.
+fn count_ends(plan: &Plan, jobs: &[JobRef], sign: i64) -> Option<Statement> {
+    plan.statistics.then(|| sql!("count_ends", json_param(&jobs), sign))
 }
 
 /// Builds the statements that make the webhook jobs of groups which have finished: those of the jobs `[[tenant, job], ...]`, or
@@ -73,11 +79,27 @@ pub(crate) struct Ended {
     pub(crate) hints: Vec<Hint>,
 }
 
-/// Runs statements that may end these jobs, and makes the webhook jobs of groups that finish.
+/// Runs statements that may end these jobs without a settlement, counts them in the totals, and makes the webhook jobs of
+/// groups that finish.
 ///
 /// # Errors
 /// As [`batch`].
 pub(crate) async fn batch_counting_ends<W: Database + Clock>(
+    world: &W,
+    plan: &Plan,
+    jobs: &[JobRef],
+    statements: Vec<Statement>,
+) -> Result<Ended, DatabaseError> {
+    let count = |sign| [count_ended(jobs, sign)].into_iter().chain(count_ends(plan, jobs, sign)).collect();
+    ended(world, jobs, count, statements).await
+}
+
+/// Runs the statements of a settlement that may end these jobs, and makes the webhook jobs of groups that finish. The
+/// settlement has counted its jobs in the totals.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_grouped_ends<W: Database + Clock>(
     world: &W,
     jobs: &[JobRef],
     statements: Vec<Statement>,
@@ -121,12 +143,14 @@ pub(crate) async fn batch_counting_new<W: Database + Clock>(
 /// As [`batch`].
 pub(crate) async fn batch_counting<W: Database + Clock>(
     world: &W,
+    plan: &Plan,
     joining: &[JobRef],
     ending: &[JobRef],
     statements: Vec<Statement>,
 ) -> Result<Ended, DatabaseError> {
     // The total is counted first: a group is finished when the ends reach it.
-    let count = |sign| vec![count_grouped(joining, sign), count_ended(ending, sign)];
+    let groups = |sign| [count_grouped(joining, sign), count_ended(ending, sign)];
+    let count = |sign| groups(sign).into_iter().chain(count_ends(plan, ending, sign)).collect();
     ended(world, ending, count, statements).await
 }
 

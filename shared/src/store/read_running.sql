@@ -7,7 +7,7 @@ SELECT json_patch(
     'deferred', j.deferred, 'is_asked', i.value ->> 2 IS NULL OR j.attempt = i.value ->> 2, 'attempt', j.attempt, 'failures', j.failures, 'max_attempts', j.max_attempts,
     'backoff', j.backoff, 'dead_letter_on', json(coalesce(e.dead_letter_on, '[]')), 'keep_payload', coalesce(e.keep_payload, 0), 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   json_object('counted', j.job_group IS NOT NULL OR j.action IS NOT NULL, 'deadline_at', j.deadline_at, 'lease_token', j.lease_token,
-    'lease_until', j.lease_until,
+    'lease_until', j.lease_until, 'due_at', coalesce(j.scheduled_at, j.created_at),
     'started_at', CASE WHEN j.attempt > 0 THEN json_extract(j.log, '$[' || (j.attempt - 1) || '].started_at') END))
 FROM json_each(?1) i
 CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1

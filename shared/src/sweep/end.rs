@@ -28,7 +28,7 @@ pub(super) async fn expire<W: World>(
     let expiring = sql!("expire", json_param(&jobs), terms(settings));
     let crashed = json!({"id": CRASHED, "class": ErrorClass::Crash, "text": CRASH_MESSAGE});
     let statements = vec![expiring, note_causes(jobs, &[crashed, late()]), look_later(jobs)];
-    rows_as(batch_counting_ends(world, jobs, statements).await?.answers.first().unwrap_or(&Vec::new()))
+    rows_as(batch_counting_ends(world, &settings.plan, jobs, statements).await?.answers.first().unwrap_or(&Vec::new()))
 }
 
 /// Returns the statements that end waiting jobs which may not run again.

@@ -244,6 +244,9 @@ fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress
         moves.push(sql!("erase_hours", terms.clone()));
         moves.push(sql!("erase_groups", terms.clone()));
         moves.push(sql!("erase_usage", terms.clone()));
+        moves.push(sql!("keep_erased_totals", terms.clone()));
+        moves.push(sql!("erase_totals", terms.clone()));
+        moves.push(sql!("erase_snapshots", terms.clone()));
         moves.push(sql!("erase_audit", terms.clone()));
         moves.push(sql!("erase_causes", terms.clone()));
         moves.push(sql!("blank_causes", terms.clone()));

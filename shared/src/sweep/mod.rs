@@ -3,6 +3,7 @@
 
 mod end;
 pub(crate) mod erase;
+mod old;
 pub(crate) mod orphans;
 pub(crate) mod rotation;
 
@@ -10,9 +11,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    AUDIT_MS, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_ACTIONS_AT_ONCE, PURGED_HOURS_AT_ONCE,
-    REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX, SIZE_NOTED_MS, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT,
-    SWEEP_ROWS_MAX, USAGE_DAYS, WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
+    AUDIT_MS, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS,
+    REDISPATCH_BACKOFF_MS_MAX, SIZE_NOTED_MS, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
+    WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
 };
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, first_id_at};
@@ -28,6 +29,7 @@ use crate::store::objects::remove;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
 use crate::sweep::end::{end_late, expire};
 use crate::sweep::erase::{RunningErasure, erase};
+use crate::sweep::old::{purging_actions, purging_snapshots};
 use crate::sweep::orphans::{Walk, walk};
 use crate::sweep::rotation::Rotation;
 use crate::wire::daily_limit::ms_to_reset;
@@ -116,6 +118,7 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let later = sql!("check_causes_later", retention, SWEEP_ROWS_MAX);
     let mut statements = vec![malformed_messages, groups, usage, audit, causes, later, stamp("swept_at")];
     statements.extend(purging_actions(retention));
+    statements.extend(purging_snapshots());
     statements.extend(rotation::forgetting_all(settings));
     statements.extend(world.size_bytes().map(|bytes| sql!("note_size", bytes, SIZE_NOTED_MS)));
     batch(world, &statements).await?;
@@ -123,15 +126,6 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
         swept.erased = erase(world, settings, erasure, stored.now).await?;
     }
     Ok(swept)
-}
-
-/// Builds the statements that delete old actions: their steps and counts first, because they are found by their actions.
-fn purging_actions(retention_ms: i64) -> [Statement; 3] {
-    [
-        sql!("purge_action_steps", retention_ms, PURGED_ACTIONS_AT_ONCE),
-        sql!("purge_action_counts", retention_ms, PURGED_ACTIONS_AT_ONCE),
-        sql!("purge_actions", retention_ms, PURGED_ACTIONS_AT_ONCE),
-    ]
 }
 
 /// Moves the watermark to 45 s ago. It passes every row once, no row can stop it, and no row commits below it. Returns
@@ -147,7 +141,7 @@ async fn move_watermark<W: World>(
         if next <= watermark {
             break;
         }
-        match pass(world, watermark, next).await {
+        match pass(world, settings, watermark, next).await {
             Ok(Some(passed)) => {
                 marked += passed;
                 watermark = next;
@@ -167,15 +161,20 @@ async fn move_watermark<W: World>(
 }
 
 /// Passes the rows between two watermarks; `None` if another sweep has moved the watermark.
-async fn pass<W: World>(world: &W, watermark: i64, next: i64) -> Result<Option<usize>, DatabaseError> {
+async fn pass<W: World>(
+    world: &W,
+    settings: &Settings,
+    watermark: i64,
+    next: i64,
+) -> Result<Option<usize>, DatabaseError> {
     let terms = json_param(&json!({
         "watermark": watermark, "next": next, "from_id": first_id_at(watermark), "to_id": first_id_at(next),
     }));
-    let statements = vec![
-        sql!("pass_watermark", terms.clone()),
-        sql!("count_accepted", terms.clone()),
-        sql!("move_watermark", terms),
-    ];
+    let mut statements = vec![sql!("pass_watermark", terms.clone()), sql!("count_accepted", terms.clone())];
+    if settings.plan.statistics {
+        statements.push(sql!("count_accepted_jobs", terms.clone()));
+    }
+    statements.push(sql!("move_watermark", terms));
     let answers = batch(world, &statements).await?;
     let moved = answers.last().is_some_and(|rows| !rows.is_empty());
     Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
@@ -294,7 +293,7 @@ async fn dispatch<W: World>(
         json!({"redispatch_backoff_ms": REDISPATCH_BACKOFF_MS, "redispatch_backoff_ms_max": REDISPATCH_BACKOFF_MS_MAX});
     let mut statements = end_late(settings, jobs);
     statements.push(sql!("dispatch", json_param(&jobs), json_param(&backoff)));
-    let answers = batch_counting_ends(world, jobs, statements).await?.answers;
+    let answers = batch_counting_ends(world, &settings.plan, jobs, statements).await?.answers;
     let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
     let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, JobQueue::of(kind));
     Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())

@@ -35,8 +35,10 @@ pub mod restoring;
 pub mod secrets;
 pub mod settling;
 pub mod stand;
+pub mod statistics;
 pub mod status;
 pub mod sweeping;
+pub mod totalling;
 pub mod usage;
 
 pub use stand::{Case, Stand, Store};
@@ -105,6 +107,10 @@ macro_rules! for_each_case {
                 quotas_are_erased_with_their_tenant;
             usage: usage_is_counted_once, usage_is_counted_by_model_and_day, usage_is_listed_by_day,
                 usage_is_erased_with_its_tenant, old_usage_is_deleted;
+            totalling: attempts_count_once, a_flush_is_added_by_series, ends_without_a_settlement_count,
+                accepted_jobs_count_as_the_watermark_passes, a_deferred_attempt_counts_with_its_completion, statistics_may_be_off;
+            statistics: a_point_is_a_difference, an_answer_is_bounded, a_deleted_endpoint_is_other,
+                metrics_show_totals_and_gauges, old_snapshots_are_deleted, erased_totals_stay_in_the_sums;
             secrets: an_endpoint_keeps_its_secret, a_rotation_keeps_two_secrets, a_deleted_endpoint_loses_its_secret,
                 a_default_secret_is_made_once, secrets_are_erased_with_their_tenant;
             restoring: another_epoch_changes_nothing, another_epoch_makes_no_secret, a_restore_is_confirmed_once;

@@ -126,7 +126,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         max_attempts: 3,
         backoff: longshore::model::backoff::RetrySchedule::Fast,
         deadline_at: None,
-        created_at: NOW_MS,
+        due_at: NOW_MS,
         lease: std::rc::Rc::default(),
         opened: std::rc::Rc::default(),
         lease_until: NOW_MS,

@@ -230,7 +230,8 @@ fn texts_in(folder: &str) -> Vec<String> {
     files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
 
-/// Splits a migration into its statements. No string in a migration has `;` at a line's end or `--` inside.
+/// Splits a migration into its statements. No string in a migration has `;` at a line's end or `--` inside. The statements of a
+/// trigger are part of it, up to the line `END;`.
 pub fn statements_of(migration: &str) -> Vec<String> {
     let mut statements = vec![String::new()];
     for line in migration.lines() {
@@ -238,7 +239,8 @@ pub fn statements_of(migration: &str) -> Vec<String> {
         let Some(open) = statements.last_mut() else { continue };
         open.push_str(line);
         open.push('\n');
-        if code.ends_with(';') {
+        let is_in_trigger = open.contains("CREATE TRIGGER") && code != "END;";
+        if code.ends_with(';') && !is_in_trigger {
             statements.push(String::new());
         }
     }

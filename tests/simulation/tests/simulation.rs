@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use longshore_simulation::sim::bugs::{self, actions, causes, completions, groups, pairs, recall, successors};
+use longshore_simulation::sim::bugs::{self, actions, causes, completions, groups, pairs, recall, successors, totals};
 use longshore_simulation::sim::engine::runner::play_all;
 use longshore_simulation::sim::{Narrow, Play, reset_index, run, writes};
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
@@ -134,6 +134,12 @@ fn planted_bugs_of_causes_are_found() {
 #[test]
 fn planted_bugs_of_actions_are_found() {
     assert_eq!(recall::find_all(&[actions::ALL], 4_000), 0);
+}
+
+/// The totals of statistics: every bug planted in them must be found.
+#[test]
+fn planted_bugs_of_totals_are_found() {
+    assert_eq!(recall::find_all(&[totals::ALL], 500), 0);
 }
 
 /// Each kind of fault reveals a bug that stays hidden without it; a fault that reveals nothing is useless.

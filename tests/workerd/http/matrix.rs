@@ -64,8 +64,12 @@ impl Caller {
             Rights::Key(scopes, _) if !scopes.iter().any(|scope| scope.allows(needed)) => 403,
             Rights::Key(_, Of::StrangerNamingOwner) => 403,
             Rights::Key(_, Of::Owner | Of::Stranger) if route.is_for_all_tenants() => 403,
-            // Without a tenant it is the status of all.
-            Rights::Key(_, Of::All) if route.operation() == Some(Op::ReadStatus) => 200,
+            // Without a tenant they are about all.
+            Rights::Key(_, Of::All)
+                if matches!(route.operation(), Some(Op::ReadStatus | Op::ReadStatistics | Op::ReadMetrics)) =>
+            {
+                200
+            }
             Rights::Key(_, Of::All) if !route.may_name_no_tenant() => 400,
             Rights::Key(..) => self.allowed(route),
         }

@@ -26,6 +26,7 @@ pub(crate) mod rate_limits;
 pub(crate) mod refused_first;
 pub(crate) mod routes;
 pub(crate) mod schedules;
+mod statistics;
 mod status;
 pub(crate) mod tokens;
 pub(crate) mod wrong_requests;

@@ -28,7 +28,7 @@ impl Seen {
     #[track_caller]
     fn check(&mut self, route: &Route, answer: &Answer) {
         let Route { method, path, .. } = *route;
-        let media = answer.header("content-type");
+        let media = answer.header("content-type").and_then(|media| media.split(';').next());
         let bodies = match media {
             Some(NDJSON) => answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
             _ => vec![answer.body.clone()],

@@ -131,6 +131,9 @@ fn every_route_answers() {
                     assert_eq!(answer.header("content-type"), Some(NDJSON), "{method} {path}");
                 } else if route.operation() == Some(Op::ReadVectors) {
                     assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{method} {path}");
+                } else if route.operation() == Some(Op::ReadMetrics) {
+                    let media = answer.header("content-type").unwrap();
+                    assert!(media.starts_with("text/plain; version=0.0.4"), "{media}");
                 } else if status != 204 {
                     assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
                     assert!(answer.body.is_object(), "{method} {path}");
@@ -270,6 +273,8 @@ async fn first_steps(tenant: &Tenant<'_>, dead: &str) -> Vec<Step> {
         ("GET", "/healthz", ""),
         ("GET", "/readyz", ""),
         ("GET", "/v1/status", ""),
+        ("GET", "/v1/stats", ""),
+        ("GET", "/metrics", ""),
         ("GET", "/v1/causes", ""),
         ("GET", "/v1/causes/{id}", cause),
         ("POST", "/v1/causes/{id}/resolve", cause),

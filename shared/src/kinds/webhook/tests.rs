@@ -79,7 +79,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         max_attempts: 3,
         backoff: crate::model::backoff::RetrySchedule::Fast,
         deadline_at: None,
-        created_at: 0,
+        due_at: 0,
         lease: std::rc::Rc::default(),
         lease_until: 0,
         now: 0,

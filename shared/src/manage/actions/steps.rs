@@ -232,7 +232,7 @@ async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> R
     let limit = usize::try_from(limit).unwrap_or(0);
     let step = Step::of(row, list, read, limit, settings.plan.action_copies);
     let moved = if creates_jobs(row, list) {
-        replay_all(world, &step).await?
+        replay_all(world, settings, &step).await?
     } else {
         change_all(world, settings, &step).await?
     };
@@ -259,7 +259,7 @@ fn limit(row: &ActionRow, list: ActionList) -> u32 {
 type Moved = Option<(ActionRow, Vec<Option<String>>)>;
 
 /// Replays the dead letters of a step. One whose payload is missing is passed over.
-async fn replay_all<W: World>(world: &W, step: &Step<'_>) -> Result<Moved, DatabaseError> {
+async fn replay_all<W: World>(world: &W, settings: &Settings, step: &Step<'_>) -> Result<Moved, DatabaseError> {
     let (row, minted_at) = (step.row, world.now_ms());
     let (mut successors, mut ids) = (Vec::new(), Vec::new());
     for (number, (id, _, _, bytes, ..)) in step.found.iter().enumerate() {
@@ -293,7 +293,7 @@ async fn replay_all<W: World>(world: &W, step: &Step<'_>) -> Result<Moved, Datab
         .collect();
     let new: Vec<_> = successors.iter().map(Successor::job).collect();
     let dead: Vec<_> = step.found.iter().map(|job| job_ref(row, &job.0)).collect();
-    let answers = batch_counting(world, &new, &dead, statements).await?.answers;
+    let answers = batch_counting(world, &settings.plan, &new, &dead, statements).await?.answers;
     Ok(moved_row(&answers)?.map(|row| (row, ids)))
 }
 
@@ -314,7 +314,7 @@ async fn change_all<W: World>(world: &W, settings: &Settings, step: &Step<'_>) -
     };
     let statements = [change].into_iter().chain(ending(step, &list, "id", world.now_ms())).collect();
     let jobs: Vec<_> = step.found.iter().map(|job| job_ref(row, &job.0)).collect();
-    let answers = batch_counting(world, &jobs, &jobs, statements).await?.answers;
+    let answers = batch_counting(world, &settings.plan, &jobs, &jobs, statements).await?.answers;
     let ids = items.into_iter().map(|item| Some(item.id)).collect();
     Ok(moved_row(&answers)?.map(|row| (row, ids)))
 }

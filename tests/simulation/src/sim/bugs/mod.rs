@@ -8,6 +8,7 @@ pub mod pairs;
 pub mod recall;
 pub mod sabotage;
 pub mod successors;
+pub mod totals;
 
 use crate::sim::bugs::sabotage::{Bug, Switch};
 use longshore_kit::statements::statements;
@@ -22,9 +23,20 @@ const fn switch(name: &'static str, switch: Switch) -> Bug {
 
 /// Every planted bug.
 fn every() -> impl Iterator<Item = &'static Bug> {
-    [ALL, RARE, SPARE, successors::ALL, completions::ALL, completions::SPARE, causes::ALL, actions::ALL, groups::ALL]
-        .into_iter()
-        .flatten()
+    [
+        ALL,
+        RARE,
+        SPARE,
+        successors::ALL,
+        completions::ALL,
+        completions::SPARE,
+        causes::ALL,
+        actions::ALL,
+        groups::ALL,
+        totals::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Finds the bug with this name.

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::sim::bugs;
 use crate::sim::bugs::recall::{compare_all, find_all};
-use crate::sim::bugs::{causes, completions};
+use crate::sim::bugs::{causes, completions, totals};
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::on_d1;
 use crate::sim::engine::plan::{Narrow, Play};
@@ -89,7 +89,8 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         What::Play => play_many(&options.first, seeds(10_000)),
         What::Trace => trace(&options.first),
         What::Recall => {
-            find_all(&[bugs::ALL, bugs::RARE, completions::ALL, causes::ALL], seeds(100_000)) + compare() == 0
+            find_all(&[bugs::ALL, bugs::RARE, completions::ALL, causes::ALL, totals::ALL], seeds(100_000)) + compare()
+                == 0
         }
         What::Pairs => compare() == 0,
         What::OnD1 => on_d1::main(seeds(1_000), &*progress(seeds(1_000), Instant::now())),

@@ -10,6 +10,7 @@ use crate::sim::actors::{bulk_operators, closers, completers, erasers, indexers,
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
+use crate::sim::oracle::totals;
 
 /// Checks the world after all jobs have ended.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
@@ -48,6 +49,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     if !world.has(Switch::SplitsBatches) {
         judge_groups(world)?;
         closers::judge(world)?;
+        totals::judge(world)?;
     }
     // Calls of a worker that died before it settled are not counted.
     let (spent, counted) = (world.provider_calls.get(), world.number("SELECT coalesce(sum(calls), 0) FROM usage"));

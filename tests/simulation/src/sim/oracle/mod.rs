@@ -7,4 +7,5 @@ pub(crate) mod invariants;
 pub(crate) mod limits;
 pub(crate) mod objects;
 pub(crate) mod row;
+pub(crate) mod totals;
 pub(crate) mod waits;
