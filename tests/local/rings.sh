@@ -76,6 +76,13 @@ zsh_for_docs() {
   rows+=("$(printf '%-34s  SKIPPED: this machine has no zsh' 'blocks of the pages in zsh')")
 }
 
+# Prometheus and promtool check ops/ on a real run. CI gets them from Debian; elsewhere the table reports that they are missing.
+prometheus_for_ops() {
+  command -v promtool >/dev/null && command -v prometheus >/dev/null && return
+  [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+    && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+}
+
 # All rings use one selection of packages: another selection would have other features and compile the core again.
 tests() {
   cargo test -q --workspace "$@"
@@ -92,5 +99,10 @@ ring 'conformance on SQLite' tests --test conformance
 ring 'simulation' tests --test simulation
 ring 'conformance on D1' tests --test conformance_d1
 ring 'clients' clients
+if prometheus_for_ops; then
+  ring 'monitoring' node tests/monitoring/run.mjs
+else
+  rows+=("$(printf '%-34s  SKIPPED: this machine has no prometheus' 'monitoring')")
+fi
 zsh_for_docs
 ring 'workerd' tests --test workerd -- --test-threads=$workerd_threads
