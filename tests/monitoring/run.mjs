@@ -82,7 +82,7 @@ function measured({ name, query }) {
 }
 
 /** Writes the configuration of a Prometheus that scrapes once a second, and starts it. */
-async function prometheus(folder, target, keys) {
+async function prometheus(folder, log, target, keys) {
   const port = await freePort();
   const job = ([name, { key, params }]) => `
   - job_name: ${name}
@@ -99,7 +99,7 @@ scrape_configs:${Object.entries(keys).map(job).join("")}
     `--config.file=${path.join(folder, "prometheus.yml")}`, `--storage.tsdb.path=${path.join(folder, "data")}`,
     `--web.listen-address=127.0.0.1:${port}`, "--log.level=warn",
   ];
-  const child = spawn("prometheus", args, { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn("prometheus", args, { stdio: ["ignore", log, log] });
   const gone = new Promise((resolve) => child.once("exit", resolve));
   const stop = () => {
     child.kill();
@@ -162,7 +162,7 @@ async function main(folder) {
     for (const { key: scraper } of Object.values(keys)) {
       run("promtool", ["check", "metrics"], await call(url, scraper, "GET", "/metrics"));
     }
-    server = await prometheus(folder, new URL(url).host, keys);
+    server = await prometheus(folder, log, new URL(url).host, keys);
     const of = { __rate_interval: "30s" };
     const queries = [
       ...dashboard("overview").map((target) => filled(target, { ...of, job: "longshore" })),
