@@ -13,7 +13,8 @@ use work::{ErasureStep, VisitedJob};
 use crate::index::manage::erase_tenant;
 use crate::limits::plan::Plan;
 use crate::limits::{
-    ERASE_JOBS_AT_ONCE, ERASE_LEASE_CALLS_MAX, ERASE_ROWS_READ, EVIDENCE_PUT_MS, HOUR_MS, ID_SKEW_MS_MAX, LIST_KEYS_MAX,
+    ERASE_JOBS_AT_ONCE, ERASE_LEASE_CALLS_MAX, ERASE_ROWS_READ, EVIDENCE_PUT_MS, HOUR_MS, ID_SKEW_MS_MAX,
+    LIST_KEYS_MAX, SWEEP_ROWS_MAX,
 };
 use crate::model::evidence::{overwrite_lines, overwrite_range, pack_prefix};
 use crate::model::job::{JobRef, first_id_at};
@@ -236,7 +237,7 @@ fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress
         "tenant": erasure.tenant, "id": erasure.id, "seen_position": erasure.position, "seen_turn_at": erasure.turn_at,
         "position": position, "found": found, "ended": ended, "digest": digest, "hour": hour,
     }));
-    let mut moves = Vec::new();
+    let mut moves = vec![sql!("erase_snapshots", terms.clone(), SWEEP_ROWS_MAX)];
     if ended && found == 0 {
         // The time in an id may be this far ahead of the database's clock, and an id may be accepted this far behind
         // it.
@@ -246,7 +247,6 @@ fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress
         moves.push(sql!("erase_usage", terms.clone()));
         moves.push(sql!("keep_erased_totals", terms.clone()));
         moves.push(sql!("erase_totals", terms.clone()));
-        moves.push(sql!("erase_snapshots", terms.clone()));
         moves.push(sql!("erase_audit", terms.clone()));
         moves.push(sql!("erase_causes", terms.clone()));
         moves.push(sql!("blank_causes", terms.clone()));

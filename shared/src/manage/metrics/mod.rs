@@ -163,7 +163,11 @@ impl Metrics {
         text.family("longshore_jobs_waiting", "gauge", "Jobs by state, counted up to a limit of 1,000 each.");
         for (state, number) in [("dead", jobs.dead), ("held", jobs.held), ("retrying", retrying), ("failing", failing)]
         {
-            text.sample("longshore_jobs_waiting", &[("state", state)], &number.to_string());
+            text.sample(
+                "longshore_jobs_waiting",
+                &[("state", state)],
+                &number.min(METRICS_JOBS_COUNTED_MAX).to_string(),
+            );
         }
         let age = |at: Option<i64>| at.map(|at| seconds((health.now - at).max(0)));
         let gauges = [

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{STATISTICS_POINTS_DEFAULT, STATISTICS_POINTS_MAX};
+use crate::limits::{SNAPSHOT_DAYS_KEPT, STATISTICS_POINTS_DEFAULT, STATISTICS_POINTS_MAX};
 use crate::wire::invalid::InvalidField;
 use crate::wire::problem::Problem;
 use crate::wire::time::parse_rfc3339;
@@ -85,7 +85,9 @@ impl Range {
         // Nothing has happened later than now.
         let to = to.unwrap_or(now_ms).min(now_ms);
         let to = to.div_euclid(step_ms) + i64::from(to.rem_euclid(step_ms) > 0);
-        let from = from.map_or(to - STATISTICS_POINTS_DEFAULT, |from| from.div_euclid(step_ms));
+        // Without the snapshot before it, the first point would be all of the past.
+        let oldest = now_ms.div_euclid(step_ms) - SNAPSHOT_DAYS_KEPT / step.minutes();
+        let from = from.map_or(to - STATISTICS_POINTS_DEFAULT, |from| from.div_euclid(step_ms).max(oldest));
         if from >= to {
             return Err(wrong("from", "out-of-range", "must be before `to` and before now".into()));
         }
