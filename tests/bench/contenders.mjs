@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { connect } from "./load.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const rootToken = "longshore-bench-root-token-not-a-secret";
+export const rootToken = "longshore-bench-root-token-not-a-secret";
 const json = { "Content-Type": "application/json" };
 
 /** Starts a script and waits for its first line. */
@@ -64,13 +64,17 @@ async function handWritten(name, { state, destination, log }) {
   return { ...base, single: (id) => post([id]), bulk: post };
 }
 
-/** Longshore as `make dev` runs it, with idempotency keys, evidence and signatures, to one endpoint. */
-async function longshore(connections, { state, destination, log }) {
+/** Returns the arguments of the local runner: both Workers as `make dev` runs them, with a tick of so many seconds. */
+export function workersArguments(state, tick) {
   const vars = [
     "SWEEP_ONCE=true", "PRIVATE_DESTINATIONS=127.0.0.1:*", `ROOT_TOKEN=${rootToken}`, `MASTER_KEY=${"5a".repeat(32)}`,
   ];
-  const args = ["--persist", state, "--plan", "paid", "--tick", "20", ...vars.flatMap((value) => ["--var", value])];
-  const base = await started("../local/run.mjs", args, log);
+  return ["--persist", state, "--plan", "paid", "--tick", String(tick), ...vars.flatMap((value) => ["--var", value])];
+}
+
+/** Longshore with idempotency keys, evidence and signatures, to one endpoint. */
+async function longshore(connections, { state, destination, log }) {
+  const base = await started("../local/run.mjs", workersArguments(state, 20), log);
   const client = connect(base.port);
   const key = { tenant: "bench", scopes: ["admin"], name: "bench" };
   const made = await client.request("POST", "/v1/keys", { ...json, Authorization: `Bearer ${rootToken}` }, JSON.stringify(key));

@@ -10,11 +10,10 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { start } from "../bench/contenders.mjs";
+import { rootToken, start, workersArguments } from "../bench/contenders.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const ops = path.join(root, "ops");
-const rootToken = "longshore-monitoring-root-token-not-a-secret";
 /** Time within which each query has data: Prometheus scrapes once a second, and rates need two scrapes. */
 const PATIENCE_MS = 90_000;
 /** Columns of a dashboard of Grafana. */
@@ -149,9 +148,7 @@ async function main(folder) {
   run("promtool", ["test", "rules", path.join(ops, "prometheus/longshore.rules.test.yml")]);
   const log = fs.openSync(path.join(folder, "log"), "a");
   const receiver = await start("receiver.mjs", [], log);
-  const vars = ["SWEEP_ONCE=true", "PRIVATE_DESTINATIONS=127.0.0.1:*", `ROOT_TOKEN=${rootToken}`, `MASTER_KEY=${"5a".repeat(32)}`];
-  const args = ["--persist", path.join(folder, "state"), "--plan", "paid", "--tick", "1", ...vars.flatMap((value) => ["--var", value])];
-  const workers = await start("../local/run.mjs", args, log);
+  const workers = await start("../local/run.mjs", workersArguments(path.join(folder, "state"), 1), log);
   const { url } = JSON.parse(workers.line);
   let server;
   try {

@@ -42,14 +42,15 @@ pub(crate) fn check(job: &Job, attempt: &Attempt, evidence: &Answer<Evidence>) -
         return Err((FaultKind::EvidenceUnrecorded, "the attempt names no digest of its evidence".to_owned()));
     };
     let damaged = |text: &str| Err((FaultKind::EvidenceDamaged, text.to_owned()));
+    let differs_from_attempt = || damaged("the record differs from the digest of the attempt");
     match &evidence.value {
         // A whole record ends with the line break that it has in its pack.
         Evidence::Inline { record, .. } if !record.ends_with('\n') => Ok(Expected::Without("truncated")),
         Evidence::Inline { record, .. } if sha256(record.as_bytes()) == *digest => Ok(Expected::Kept),
+        Evidence::Inline { .. } => differs_from_attempt(),
         Evidence::Whole(_) if sha256(format!("{}\n", evidence.json.get()).as_bytes()) != *digest => {
-            damaged("the record differs from the digest of the attempt")
+            differs_from_attempt()
         }
-        Evidence::Inline { .. } => damaged("the record differs from the digest of the attempt"),
         Evidence::Whole(record) => {
             let named = (record.tenant.as_deref(), record.job_id.as_deref(), record.attempt);
             if named != (Some(&job.tenant), Some(&job.id), Some(attempt.attempt)) {

@@ -1,18 +1,18 @@
 //! Limits of statistics: how long snapshots of totals are kept, and how much one answer reads.
 
-/// Minutes of a day.
-const DAY: i64 = 24 * 60;
+use super::DAY_MS;
+use super::cost::MINUTES_PER_DAY;
 
 /// Minutes for which the snapshot of each minute is kept: 2 days.
-pub const SNAPSHOT_MINUTES_KEPT: i64 = 2 * DAY;
+pub const SNAPSHOT_MINUTES_KEPT: i64 = 2 * MINUTES_PER_DAY;
 /// Minutes for which the snapshot of each hour is kept: 60 days.
-pub const SNAPSHOT_HOURS_KEPT: i64 = 60 * DAY;
+pub const SNAPSHOT_HOURS_KEPT: i64 = 60 * MINUTES_PER_DAY;
 /// Minutes for which the snapshot of each day is kept: 400 days, to compare a month with that of the year before. A series
 /// that changes each minute has about 3 days of 1,440 minutes, 58 days of 24 hours and 340 days: 6,100 rows of about 400
 /// bytes, 2.4 MB.
-pub const SNAPSHOT_DAYS_KEPT: i64 = 400 * DAY;
+pub const SNAPSHOT_DAYS_KEPT: i64 = 400 * MINUTES_PER_DAY;
 /// Time in ms after which the sweep checks the snapshots of a series again: a day.
-pub const SNAPSHOT_CHECK_MS: i64 = DAY * 60_000;
+pub const SNAPSHOT_CHECK_MS: i64 = DAY_MS;
 /// Series whose snapshots one sweep checks. Each may delete a day of minutes, 1,440 rows. A sweep a minute checks 7,200
 /// series a day.
 pub const SNAPSHOT_SERIES_AT_ONCE: i64 = 5;

@@ -2,7 +2,7 @@
 -- ?1 as in pass_watermark.sql.
 INSERT INTO totals (tenant, kind, endpoint, minute, counts, check_at)
 SELECT j.tenant, j.kind, j.endpoint, CAST(unixepoch('subsec') / 60 AS INTEGER), json_object('accepted', count(*)),
-  CAST(unixepoch('subsec') * 1000 AS INTEGER) + 86400000
+-- include: check_series_at.sql
 FROM (SELECT DISTINCT tenant FROM tenant_hours
   WHERE hour BETWEEN (?1 ->> 'watermark') / 3600000 AND (?1 ->> 'next') / 3600000) t
 CROSS JOIN jobs j ON j.tenant = t.tenant AND j.id >= ?1 ->> 'from_id' AND j.id < ?1 ->> 'to_id'

@@ -5,7 +5,7 @@
 -- Many jobs share a pattern, so few names are read.
 INSERT INTO totals (tenant, kind, endpoint, minute, counts, check_at)
 SELECT t.tenant, t.kind, t.endpoint, CAST(unixepoch('subsec') / 60 AS INTEGER), json_group_object(t.name, t.number),
-  CAST(unixepoch('subsec') * 1000 AS INTEGER) + 86400000
+-- include: check_series_at.sql
 FROM (SELECT held.tenant, held.kind, held.endpoint,
     CASE WHEN held.cancel_requested = 1 AND v.key IN ('retried', 'held') THEN 'cancelled' ELSE v.key END AS name,
     sum(CASE v.value WHEN 0 THEN held.jobs WHEN 1 THEN held.start_ms WHEN 2 THEN held.attempt_ms ELSE held.success_ms END) AS number

@@ -4,7 +4,7 @@
 INSERT INTO totals (tenant, kind, endpoint, minute, counts, check_at)
 SELECT t.tenant, t.kind, t.endpoint, CAST(unixepoch('subsec') / 60 AS INTEGER),
   json_object('dead', t.sign * t.dead, 'cancelled', t.sign * t.cancelled, 'class:crash', t.sign * t.crashed),
-  CAST(unixepoch('subsec') * 1000 AS INTEGER) + 86400000
+-- include: check_series_at.sql
 FROM (SELECT j.tenant, j.kind, j.endpoint, CAST(?2 AS INTEGER) AS sign, sum(j.state = 'dead') AS dead, sum(j.state = 'cancelled') AS cancelled,
     sum(j.state <> 'running' AND coalesce(j.error ->> 'class', '') = 'crash') AS crashed
   FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1

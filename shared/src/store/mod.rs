@@ -34,6 +34,12 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
+/// Returns the first and the last tenant of a statement: one tenant, or all of them.
+pub(crate) fn tenants(tenant: Option<&str>) -> (&str, &str) {
+    // Texts are compared by their bytes, and this one is after the name of every tenant.
+    tenant.map_or(("", "\u{10ffff}"), |tenant| (tenant, tenant))
+}
+
 /// Serialises a list or an object into the one JSON parameter of a statement.
 ///
 /// Unwrap safety: all types that are passed here have string keys and serialisers that cannot fail. A `null` would make

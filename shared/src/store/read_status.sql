@@ -2,14 +2,8 @@
 -- ?1 ->> 'counted' and one more. States without an index are counted among the first jobs of the last minutes, whose ids follow
 -- ?1 ->> 'from_id'. Rows due for the sweep are those of all tenants.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
-  'dead', (SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY jobs_dead_open
-    WHERE j.dead_state = 'open' AND j.tenant >= ?1 ->> 'from' AND j.tenant <= ?1 ->> 'to' LIMIT (?1 ->> 'counted') + 1) i),
-  'held', (SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY jobs_held
-    WHERE j.state = 'held' AND j.tenant >= ?1 ->> 'from' AND j.tenant <= ?1 ->> 'to' LIMIT (?1 ->> 'counted') + 1) i),
-  'failing', json((SELECT json_array(count(*), count(*) FILTER (WHERE i.state = 'retrying'))
-    FROM (SELECT j.state FROM jobs j INDEXED BY jobs_failing_by_cause
-      WHERE j.cause IS NOT NULL AND j.state IN ('retrying', 'held') AND j.tenant >= ?1 ->> 'from' AND j.tenant <= ?1 ->> 'to'
-      LIMIT (?1 ->> 'counted') + 1) i)),
+-- include: waiting.sql
+  ,
   'due', (SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY jobs_to_next_check_at
     WHERE j.next_check_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) LIMIT (?1 ->> 'counted') + 1) i),
   'oldest_due', json((SELECT json_object('tenant', j.tenant, 'id', j.id, 'at', j.next_check_at)

@@ -95,7 +95,7 @@ enum Progress {
     Moved(Box<ActionRow>),
     /// The canary is still running.
     Testing,
-    /// No step now: the action has ended or is paused, its rate allows no job yet, or another call did the step.
+    /// No step: another call did it or changed the action, or a store did not answer.
     Idle,
 }
 
@@ -163,7 +163,8 @@ fn within(found: &[FoundJob], copies: usize) -> usize {
 pub async fn drive<W: World>(world: &W, settings: &Settings, mut row: ActionRow) {
     let mut polls = settings.plan.action_canary_polls;
     for _ in 0..settings.plan.action_steps {
-        match advance(world, settings, &row).await {
+        let Some(due) = due(&row) else { return };
+        match advance(world, settings, &row, due).await {
             Ok(Progress::Moved(moved)) => row = *moved,
             Ok(Progress::Testing) if polls > 0 => {
                 polls -= 1;
@@ -185,13 +186,14 @@ pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, Dat
     let mut steps = 0;
     while !running.is_empty() {
         let mut moved = Vec::new();
-        // An action that only waits for its rate does not take the turn of another.
-        for row in running.into_iter().filter(is_due) {
+        for row in running {
+            // An action that only waits for its rate does not take the turn of another.
+            let Some(due) = due(&row) else { continue };
             if steps >= settings.plan.action_steps {
                 return Ok(steps);
             }
             steps += 1;
-            match advance(world, settings, &row).await? {
+            match advance(world, settings, &row, due).await? {
                 Progress::Moved(row) => moved.push(*row),
                 Progress::Testing | Progress::Idle => {}
             }
@@ -201,19 +203,35 @@ pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, Dat
     Ok(steps)
 }
 
-/// Returns true if an action has a step, or a canary to look at.
-fn is_due(row: &ActionRow) -> bool {
-    let list = row.lists().get(row.position.0);
-    row.state == ActionState::Running
-        && (row.canary_state == Some(CanaryState::Testing) || list.is_some_and(|list| limit(row, *list) > 0))
+/// Next thing that an action has to do.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// Look at its canary.
+    Canary,
+    /// Handle so many jobs of a list.
+    Step(ActionList, u32),
 }
 
-/// Runs the next step of an action, if the action runs.
-async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> Result<Progress, DatabaseError> {
-    if !is_due(row) {
-        return Ok(Progress::Idle);
+/// Returns what an action has to do; `None` if it has ended, is paused, or only waits for its rate.
+fn due(row: &ActionRow) -> Option<Due> {
+    if row.state != ActionState::Running {
+        return None;
     }
     if row.canary_state == Some(CanaryState::Testing) {
+        return Some(Due::Canary);
+    }
+    let list = *row.lists().get(row.position.0)?;
+    Some(limit(row, list)).filter(|limit| *limit > 0).map(|limit| Due::Step(list, limit))
+}
+
+/// Runs the next step of an action, or looks at its canary.
+async fn advance<W: World>(
+    world: &W,
+    settings: &Settings,
+    row: &ActionRow,
+    due: Due,
+) -> Result<Progress, DatabaseError> {
+    let Due::Step(list, limit) = due else {
         let answers = batch(world, &[sql!("judge_canary", row.tenant.as_str(), row.id.as_str())]).await?;
         let judged: Option<ActionRow> = first_as(answers.first())?;
         return Ok(match judged {
@@ -221,9 +239,7 @@ async fn advance<W: World>(world: &W, settings: &Settings, row: &ActionRow) -> R
             Some(judged) => Progress::Moved(Box::new(judged)),
             None => Progress::Idle,
         });
-    }
-    let Some(list) = row.lists().get(row.position.0).copied() else { return Ok(Progress::Idle) };
-    let limit = limit(row, list);
+    };
     // The filter was valid when the action was created; a later build may refuse it.
     let Ok(filter) = read_filter(row.verb, &row.filter) else {
         tracing::error!(action = row.id, "action_filter_unreadable");

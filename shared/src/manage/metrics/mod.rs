@@ -5,17 +5,18 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::json;
 pub use text::Format;
 use text::{MetricsText, seconds};
 
 use crate::limits::{METRICS_ENDPOINTS_MAX, METRICS_JOBS_COUNTED_MAX, METRICS_KINDS_MAX, METRICS_SERIES_MAX};
 use crate::manage::health::{HealthRow, health_statement};
-use crate::manage::status::{QueueBacklog, StatusRow, jobs_statement};
+use crate::manage::status::QueueBacklog;
 use crate::model::totals::{BOUNDS_MS, Counter, Counts, Histogram, class_of};
 use crate::ports::{Clock, Database};
 use crate::settings::Settings;
 use crate::store::rows::{rows, unavailable};
-use crate::store::{batch, sql};
+use crate::store::{batch, json_param, sql, tenants};
 use crate::wire::problem::Problem;
 
 /// Name of the kinds and endpoints beyond the limits of labels.
@@ -29,11 +30,20 @@ struct TotalsRow {
     counts: Counts,
 }
 
+/// Jobs that are dead or wait after a failure, each counted up to a limit and one more.
+#[derive(Debug, Clone, Deserialize)]
+struct WaitingRow {
+    dead: i64,
+    held: i64,
+    /// Jobs that wait after a failure, and those of them that are retrying.
+    failing: (i64, i64),
+}
+
 /// Everything that the metrics show.
 #[derive(Debug)]
 pub struct Metrics {
     health: HealthRow,
-    jobs: StatusRow,
+    waiting: WaitingRow,
     totals: Vec<TotalsRow>,
     size_bytes: Option<i64>,
 }
@@ -49,17 +59,18 @@ pub async fn read_metrics<W: Database + Clock>(
     endpoints: bool,
 ) -> Result<Metrics, Problem> {
     // The totals of erased tenants have the tenant ''.
-    let (from, to) = tenant.map_or(("", "\u{10ffff}"), |tenant| (tenant, tenant));
+    let (from, to) = tenants(tenant);
+    let waiting = json_param(&json!({"from": from, "to": to, "counted": METRICS_JOBS_COUNTED_MAX}));
     let statements = [
         health_statement(settings),
-        jobs_statement(world, tenant, METRICS_JOBS_COUNTED_MAX),
+        sql!("read_waiting", waiting),
         sql!("read_totals", from, to, i64::from(endpoints), METRICS_SERIES_MAX),
     ];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let health = rows(answers.first())?.pop().ok_or(Problem::Unavailable)?;
-    let jobs = rows(answers.get(1))?.pop().ok_or(Problem::Internal)?;
+    let waiting = rows(answers.get(1))?.pop().ok_or(Problem::Internal)?;
     let totals = bounded(rows(answers.get(2))?);
-    Ok(Metrics { health, jobs, totals, size_bytes: world.size_bytes() })
+    Ok(Metrics { health, waiting, totals, size_bytes: world.size_bytes() })
 }
 
 /// Adds up the kinds and the endpoints beyond the limits, so that the number of labels is bounded. The first ones by name keep
@@ -158,15 +169,13 @@ impl Metrics {
     }
 
     fn write_gauges(&self, text: &mut MetricsText, settings: &Settings, queues: Option<&[QueueBacklog]>) {
-        let Metrics { health, jobs, .. } = self;
-        let (failing, retrying) = jobs.failing;
+        let Metrics { health, waiting: WaitingRow { dead, held, failing: (failing, retrying) }, .. } = self;
         text.family("longshore_jobs_waiting", "gauge", "Jobs by state, counted up to a limit of 1,000 each.");
-        for (state, number) in [("dead", jobs.dead), ("held", jobs.held), ("retrying", retrying), ("failing", failing)]
-        {
+        for (state, number) in [("dead", dead), ("held", held), ("retrying", retrying), ("failing", failing)] {
             text.sample(
                 "longshore_jobs_waiting",
                 &[("state", state)],
-                &number.min(METRICS_JOBS_COUNTED_MAX).to_string(),
+                &number.min(&METRICS_JOBS_COUNTED_MAX).to_string(),
             );
         }
         let age = |at: Option<i64>| at.map(|at| seconds((health.now - at).max(0)));

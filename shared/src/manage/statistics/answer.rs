@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::SnapshotRow;
-use super::request::{By, Range, Step};
+use super::request::{By, MINUTE_MS, Range, Step};
 use crate::model::totals::{Counter, Counts, Histogram, class_of, percentile_ms};
 use crate::wire::time::Time;
 
@@ -141,15 +141,15 @@ impl Statistics {
         }
         let minutes = range.minutes();
         let point = |(number, counts): (&usize, &Counts)| {
-            minutes.get(*number).map(|minute| Point::of(Time(minute * 60_000), counts))
+            minutes.get(*number).map(|minute| Point::of(Time(minute * MINUTE_MS), counts))
         };
         let series = |(name, points): (String, BTreeMap<usize, Counts>)| {
             let (kind, endpoint) = if range.by == By::Kind { (Some(name), None) } else { (None, Some(name)) };
             Series { kind, endpoint, points: points.iter().filter_map(point).collect() }
         };
         Statistics {
-            from: Time(range.from * 60_000),
-            to: Time(range.to * 60_000),
+            from: Time(range.from * MINUTE_MS),
+            to: Time(range.to * MINUTE_MS),
             step: range.step,
             by: range.by,
             by_bucket: true,

@@ -13,14 +13,12 @@ use crate::limits::STATISTICS_LOOKUPS_MAX;
 use crate::model::totals::Counts;
 use crate::ports::{Clock, Database};
 use crate::store::rows::{rows, unavailable};
-use crate::store::{batch, json_param, sql};
+use crate::store::{batch, json_param, sql, tenants};
 use crate::wire::invalid::InvalidField;
 use crate::wire::problem::Problem;
 
 /// First text that may be the name of a tenant. The totals of erased tenants are before it.
 const FIRST: &str = "!";
-/// Text after the name of every tenant.
-const AFTER_ALL: &str = "\u{10ffff}";
 
 /// Totals of a series at one of the minutes that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -48,7 +46,8 @@ pub async fn read_statistics<W: Database + Clock>(
     struct Found {
         series: i64,
     }
-    let (from, to) = tenant.map_or((FIRST, AFTER_ALL), |tenant| (tenant, tenant));
+    let (from, to) = tenants(tenant);
+    let from = from.max(FIRST);
     let minutes = range.minutes();
     let points = i64::try_from(minutes.len()).unwrap_or(i64::MAX).max(1);
     let series_max = STATISTICS_LOOKUPS_MAX / points;

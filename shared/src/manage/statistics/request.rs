@@ -8,7 +8,7 @@ use crate::wire::problem::Problem;
 use crate::wire::time::parse_rfc3339;
 
 /// Milliseconds of a minute.
-const MINUTE_MS: i64 = 60_000;
+pub(super) const MINUTE_MS: i64 = 60_000;
 
 /// Length of the points of an answer. Days begin at midnight UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

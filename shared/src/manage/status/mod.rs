@@ -12,7 +12,6 @@ mod usage;
 pub use answer::{Crons, FailingEndpoint, JobCounts, OldestDue, PausedEndpoint, RecentJobs, StatusReport};
 pub use growth::Growth;
 pub use of::{QueueBacklog, StatusOf, Storage};
-pub(crate) use read::jobs_statement;
 pub use read::{DueRow, StatusCause, StatusHeld, StatusRead, StatusRow, read_status};
 pub use reasons::{Level, Party, Reason, ReasonCode};
 pub use usage::{Allowance, Allowances, Estimate, Forecast, Period, PlanUsage, UsageRow};

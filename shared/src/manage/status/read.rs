@@ -14,14 +14,11 @@ use crate::manage::causes::CauseRow;
 use crate::manage::health::{HealthRow, health_statement};
 use crate::model::job::first_id_at;
 use crate::model::state::State;
-use crate::ports::{Clock, Database, Statement};
+use crate::ports::{Clock, Database};
 use crate::settings::Settings;
 use crate::store::rows::{rows, unavailable};
-use crate::store::{batch, json_param, sql};
+use crate::store::{batch, json_param, sql, tenants};
 use crate::wire::problem::Problem;
-
-/// Text after the name of every tenant.
-const AFTER_ALL: &str = "\u{10ffff}";
 
 /// A row that is due for the sweep.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,17 +81,6 @@ pub struct StatusRead {
     pub size_bytes: Option<i64>,
 }
 
-/// Builds the statement that reads a [`StatusRow`] of a tenant, or of all. Each state is counted up to `counted` and one more.
-pub(crate) fn jobs_statement<W: Clock>(world: &W, tenant: Option<&str>, counted: i64) -> Statement {
-    let (from, to) = tenant.map_or(("", AFTER_ALL), |tenant| (tenant, tenant));
-    let recent_from = world.now_ms() - STATUS_RECENT_MS;
-    let terms = json!({
-        "from": from, "to": to, "counted": counted, "recent": STATUS_RECENT_JOBS_MAX,
-        "tenants": STATUS_RECENT_TENANTS_MAX, "from_id": first_id_at(recent_from), "hour": world.now_ms() / HOUR_MS,
-    });
-    sql!("read_status", json_param(&terms))
-}
-
 /// Reads the status of a tenant, or of all tenants. The usage is that of the account, for keys of all tenants only.
 ///
 /// # Errors
@@ -105,13 +91,18 @@ pub async fn read_status<W: Database + Clock>(
     tenant: Option<&str>,
     with_usage: bool,
 ) -> Result<StatusRead, Problem> {
-    let (from, to) = tenant.map_or(("", AFTER_ALL), |tenant| (tenant, tenant));
+    let (from, to) = tenants(tenant);
+    let recent_from = world.now_ms() - STATUS_RECENT_MS;
+    let terms = json!({
+        "from": from, "to": to, "counted": CAUSE_JOBS_COUNTED_MAX, "recent": STATUS_RECENT_JOBS_MAX,
+        "tenants": STATUS_RECENT_TENANTS_MAX, "from_id": first_id_at(recent_from), "hour": world.now_ms() / HOUR_MS,
+    });
     let steps = json_param(&json!({"from": from, "to": to, "counted": STATUS_CAUSE_JOBS_COUNTED_MAX}));
     // One more, because the walk begins with a pair before the first cause.
     let steps_max = i64::try_from(STATUS_CAUSES_MAX).unwrap_or(i64::MAX) + 1;
     let mut statements = vec![
         health_statement(settings),
-        jobs_statement(world, tenant, CAUSE_JOBS_COUNTED_MAX),
+        sql!("read_status", json_param(&terms)),
         sql!("status_causes", steps.clone(), steps_max),
         sql!("status_held", steps, steps_max),
     ];
